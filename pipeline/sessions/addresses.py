@@ -1,0 +1,123 @@
+"""Which node an address belongs to, and which node a pod runs on.
+
+Witnesses, best first: the address in a Node resource, the router id or source address of the node's own
+rendered ``bird.cfg``, the local address in the node's own "Connecting to … from local address …" lines, the
+address that start-up chose. An address that two nodes claim with equal right belongs to none of them: a wrong
+far end is worse than none.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+from pipeline.sessions.facts import ClusterFacts
+
+_ADDRESS_FACTS = {"source_address": 1, "address": 1, "node_address": 1, "router_id": 3}
+_ANNOTATIONS = ("projectcalico.org/IPv4Address", "projectcalico.org/IPv6Address")
+_LOCAL_ADDRESS = r"(?:from local address|IPv[46] address(?: on interface \S+?)?:?) ([0-9a-fA-F.:]*[0-9a-fA-F])"
+
+
+@dataclass(frozen=True, slots=True)
+class AddressBook:
+    """Addresses and their nodes; ``conflicts`` are addresses that more than one node claims."""
+
+    node_of: dict[str, str] = field(default_factory=dict)
+    addresses_of: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    conflicts: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def frame(self) -> pl.DataFrame:
+        """Columns address, node: one row for each address whose node is certain."""
+        rows = sorted(self.node_of.items())
+        schema = {"address": pl.String, "node": pl.String}
+        return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def build_address_book(facts: ClusterFacts) -> AddressBook:
+    """Collect every claim of an address by a node and settle it by the rank of its witness."""
+    claims: dict[str, dict[str, int]] = {}
+    for node, address, rank in _claims(facts):
+        clean = address.split("/")[0].strip().lower()
+        if clean and node:
+            best = claims.setdefault(clean, {})
+            best[node] = min(best.get(node, rank), rank)
+    node_of: dict[str, str] = {}
+    conflicts: dict[str, tuple[str, ...]] = {}
+    for address, nodes in claims.items():
+        top = min(nodes.values())
+        leaders = sorted(node for node, rank in nodes.items() if rank == top)
+        if len(leaders) == 1:
+            node_of[address] = leaders[0]
+        else:
+            conflicts[address] = tuple(leaders)
+    addresses_of: dict[str, list[str]] = {}
+    for address, node in sorted(node_of.items()):
+        addresses_of.setdefault(node, []).append(address)
+    return AddressBook(node_of, {node: tuple(found) for node, found in addresses_of.items()}, conflicts)
+
+
+def _claims(facts: ClusterFacts) -> Iterator[tuple[str, str, int]]:
+    for kind, name, body in resource_bodies(facts.resources, "Node"):
+        del kind
+        for address in _node_addresses(body):
+            yield name, address, 0
+    known = facts.node_facts.filter(
+        pl.col("fact").is_in(list(_ADDRESS_FACTS)) & pl.col("node").is_not_null() & pl.col("value").is_not_null()
+    )
+    for node, fact, value in known.select("node", "fact", "value").unique().iter_rows():
+        yield node, value, _ADDRESS_FACTS[fact]
+    spoken = facts.records.filter(
+        pl.col("node").is_not_null() & pl.col("message").str.contains("local address|IPv[46] address")
+    ).select("node", address=pl.col("message").str.extract(_LOCAL_ADDRESS, 1))
+    for node, address in spoken.drop_nulls().unique().iter_rows():
+        yield node, address, 2
+
+
+def _node_addresses(body: dict[str, Any]) -> Iterator[str]:
+    """The BGP addresses of a Calico or Kubernetes Node resource."""
+    bgp = _mapping(_mapping(body.get("spec")).get("bgp"))
+    own = [bgp.get("ipv4Address"), bgp.get("ipv6Address")]
+    annotations = _mapping(_mapping(body.get("metadata")).get("annotations"))
+    own += [annotations.get(name) for name in _ANNOTATIONS]
+    if not any(own):
+        listed = _mapping(body.get("status")).get("addresses")
+        own = [
+            entry.get("address")
+            for entry in (listed if isinstance(listed, list) else [])
+            if isinstance(entry, dict) and entry.get("type") == "InternalIP"
+        ]
+    yield from (value for value in own if isinstance(value, str))
+
+
+def pods_to_nodes(resources: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
+    """Columns pod, node: from Pod resources, else from records that name both."""
+    found: dict[str, str] = {}
+    named = records.filter(pl.col("pod").is_not_null() & pl.col("node").is_not_null())
+    for pod, node in named.select("pod", "node").unique(maintain_order=True).iter_rows():
+        found.setdefault(pod, node)
+    for _, name, body in resource_bodies(resources, "Pod"):
+        node = _mapping(body.get("spec")).get("nodeName")
+        if isinstance(node, str) and node:
+            found[name] = node
+    schema = {"pod": pl.String, "node": pl.String}
+    return pl.DataFrame(sorted(found.items()), schema=schema, orient="row")
+
+
+def resource_bodies(resources: pl.DataFrame, *kinds: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Kind, name and parsed body of each resource of the given kinds; a body that is no object is passed over."""
+    wanted = resources.filter(pl.col("kind").is_in(kinds) & pl.col("body").is_not_null())
+    for kind, name, text in wanted.select("kind", "name", "body").iter_rows():
+        try:
+            body = json.loads(text)
+        except ValueError:
+            continue
+        if isinstance(body, dict):
+            yield kind, name, body
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}

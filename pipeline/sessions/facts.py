@@ -1,0 +1,135 @@
+"""All that one cluster's analysis reads: seven plain frames.
+
+``load_cluster`` fills them from the writer's tables; a test builds them from a few rows with ``ClusterFacts.of``.
+Times are ``Datetime('us', 'UTC')``; every row carries the file and byte offset that it came from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import duckdb
+import polars as pl
+
+TIME = pl.Datetime("us", "UTC")
+_TEXT = pl.String
+_PLACE: dict[str, Any] = {"source_path": _TEXT, "byte_offset": pl.UInt64}
+
+SCHEMAS: dict[str, dict[str, Any]] = {
+    "states": {
+        "ts": TIME, "node": _TEXT, "protocol": _TEXT, "peer": _TEXT, "state": _TEXT, "bgp_state": _TEXT,
+        "last_error": _TEXT, "observed_by": _TEXT, **_PLACE,
+    },
+    "records": {
+        "ts": TIME, "node": _TEXT, "pod": _TEXT, "component": _TEXT, "level": _TEXT, "message": _TEXT,
+        "rule": _TEXT, "category": _TEXT, "severity": _TEXT, "protocol": _TEXT, "peer": _TEXT,
+        "peers": pl.List(_TEXT), "params": _TEXT, **_PLACE,
+    },
+    "resources": {
+        "kind": _TEXT, "namespace": _TEXT, "name": _TEXT, "observed_at": TIME, "body": _TEXT, **_PLACE,
+    },
+    "node_facts": {"node": _TEXT, "fact": _TEXT, "value": _TEXT, "observed_at": TIME, **_PLACE},
+    "observed": {
+        "node": _TEXT, "component": _TEXT, "source_path": _TEXT, "first_ts": TIME, "last_ts": TIME,
+        "lines": pl.UInt64,
+    },
+    "counts": {"node": _TEXT, "component": _TEXT, "category": _TEXT, "events": pl.UInt64},
+}  # fmt: skip
+
+
+def table(name: str, rows: Iterable[Mapping[str, Any]] = ()) -> pl.DataFrame:
+    """Rows as a frame with the columns and types of fact table ``name``; what a row leaves out is null."""
+    schema = SCHEMAS[name]
+    filled = [{column: row.get(column) for column in schema} for row in rows]
+    return pl.DataFrame(filled, schema=schema, orient="row")
+
+
+def _empty(name: str) -> Any:
+    return field(default_factory=lambda: table(name))
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterFacts:
+    """The facts of one cluster; see ``SCHEMAS`` for the columns of each frame."""
+
+    cluster: str = "default"
+    states: pl.DataFrame = _empty("states")
+    records: pl.DataFrame = _empty("records")
+    resources: pl.DataFrame = _empty("resources")
+    node_facts: pl.DataFrame = _empty("node_facts")
+    observed: pl.DataFrame = _empty("observed")
+    counts: pl.DataFrame = _empty("counts")
+
+    @classmethod
+    def of(cls, cluster: str = "default", **rows: Iterable[Mapping[str, Any]]) -> ClusterFacts:
+        """Facts from plain dictionaries, one keyword for each table."""
+        return cls(cluster, **{name: table(name, given) for name, given in rows.items()})
+
+
+_COLUMNS = {
+    "states": ("session_states", {}),
+    "records": ("records", {
+        "rule": "shapes.rule", "component": "coalesce(records.component, shapes.component)",
+        "params": "CAST(to_json(records.params) AS VARCHAR)",
+    }),
+    "resources": ("resources", {"body": "CAST(body AS VARCHAR)"}),
+    "node_facts": ("node_facts", {}),
+    "observed": ("observed_minutes", {}),
+}  # fmt: skip
+
+
+def _select(name: str) -> str:
+    source, special = _COLUMNS[name]
+    columns = ", ".join(f"{special.get(column, f'{source}.{column}')} AS {column}" for column in SCHEMAS[name])
+    join = " LEFT JOIN shapes USING (shape_id)" if name == "records" else ""
+    return f"SELECT {columns} FROM {source}{join} WHERE {source}.cluster = $cluster"
+
+
+_COUNTS = """
+SELECT node, minute_counts.component AS component, coalesce(shapes.category, 'unclassified') AS category,
+       CAST(sum(events) AS UBIGINT) AS events
+FROM minute_counts LEFT JOIN shapes USING (shape_id) WHERE cluster = $cluster GROUP BY ALL
+"""
+
+
+def load_cluster(connection: duckdb.DuckDBPyConnection, cluster: str) -> ClusterFacts:
+    """Read one cluster from the writer's tables (not from a published snapshot).
+
+    Rows come back in a fixed order, so that what is derived from them does not depend on the order of loading.
+    """
+    frames: dict[str, pl.DataFrame] = {}
+    for name, schema in SCHEMAS.items():
+        query = _COUNTS if name == "counts" else _select(name)
+        relation = connection.sql(query, params={"cluster": cluster})
+        frames[name] = _typed(relation.pl(), schema).sort(_order(name), nulls_last=False)
+    return ClusterFacts(cluster, **_with_nodes(frames))
+
+
+def _typed(frame: pl.DataFrame, schema: Mapping[str, Any]) -> pl.DataFrame:
+    return frame.select(
+        pl.col(name).dt.convert_time_zone("UTC").dt.cast_time_unit("us")
+        if isinstance(kind, pl.Datetime) and isinstance(frame.schema[name], pl.Datetime)
+        and frame.schema[name].time_zone is not None  # type: ignore[attr-defined]
+        else pl.col(name).cast(kind)
+        for name, kind in schema.items()
+    )  # fmt: skip
+
+
+def _order(name: str) -> list[str]:
+    if "byte_offset" in SCHEMAS[name]:
+        return ["source_path", "byte_offset", *[c for c in ("peer", "fact", "kind", "name") if c in SCHEMAS[name]]]
+    return ["node", "component", *[c for c in ("source_path", "first_ts", "category") if c in SCHEMAS[name]]]
+
+
+def _with_nodes(frames: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+    """Fill the node of records that name only their pod, from the Pod resources and from other records."""
+    from pipeline.sessions.addresses import pods_to_nodes
+
+    pods = pods_to_nodes(frames["resources"], frames["records"])
+    if pods.is_empty():
+        return frames
+    records = frames["records"].join(pods.rename({"node": "_pod_node"}), on="pod", how="left", maintain_order="left")
+    filled = records.with_columns(node=pl.coalesce("node", "_pod_node")).drop("_pod_node")
+    return {**frames, "records": filled.select(list(SCHEMAS["records"]))}

@@ -1,0 +1,200 @@
+"""One row for each time that somebody saw one end of a session.
+
+Witnesses at the same moment are ranked: show protocols > CalicoNodeStatus > node status > log > probe.
+A log transition is exact, so within ``stamp_skew`` of a table's rounded stamp it wins over the table; a probe
+only counts where no better witness of that end spoke nearby, because it is late and names no reason.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from pipeline.sessions.addresses import AddressBook
+from pipeline.sessions.facts import TIME, ClusterFacts
+from pipeline.sessions.reasons import with_category
+from pipeline.sessions.settings import DEFAULTS, SessionSettings
+
+RANKS = {"show protocols": 5, "caliconodestatus": 4, "node status": 3, "log": 2, "probe": 1}
+UP, DOWN, GONE = "up", "down", "gone"
+SNAPSHOTS = ("show protocols", "caliconodestatus", "node status")
+END = ["speaker", "end"]
+
+_NOT_BGP = r"^(device|direct|kernel|static|pipe|bfd|krt|kif)\w*$"
+_HARMLESS = r"TCP_MD5SIG: No such file|collision"
+"""Deleting a key that is already gone, and the losing one of two parallel connections, end no session."""
+
+SCHEMA = {
+    "speaker": pl.String, "end": pl.String, "node": pl.String, "protocol": pl.String, "peer": pl.String,
+    "peer_node": pl.String, "ts": TIME, "status": pl.String, "bgp_state": pl.String, "error": pl.String,
+    "category": pl.String, "observed_by": pl.String, "rank": pl.Int8, "source_path": pl.String,
+    "byte_offset": pl.UInt64,
+}  # fmt: skip
+
+
+def build_observations(
+    facts: ClusterFacts, book: AddressBook, settings: SessionSettings = DEFAULTS
+) -> pl.DataFrame:
+    """Observations of every end, in order of end, time and rank (columns: ``SCHEMA``)."""
+    raw = pl.concat([_from_states(facts), _from_probes(facts), _from_removals(facts)], how="diagonal_relaxed")
+    if raw.is_empty():
+        return pl.DataFrame(schema=SCHEMA)
+    placed = _with_ends(raw, book)
+    full = pl.concat([placed, _disappearances(placed)], how="diagonal_relaxed")
+    ordered = with_category(full).select(
+        pl.col(name).cast(kind) for name, kind in SCHEMA.items()
+    ).sort([*END, "ts", "source_path", "byte_offset", "rank"], nulls_last=False)  # fmt: skip
+    return _reconciled(ordered, log_ends(facts), settings)
+
+
+def _from_states(facts: ClusterFacts) -> pl.DataFrame:
+    """Rows of session_states that speak of a BGP session."""
+    states = facts.states.filter(
+        ~pl.col("protocol").fill_null("").str.contains(_NOT_BGP)
+        & ~pl.col("last_error").fill_null("").str.contains(_HARMLESS)
+        & (pl.col("peer").is_not_null() | pl.col("protocol").is_not_null())
+    )
+    up = (pl.col("bgp_state") == "Established") | (
+        (pl.col("state") == "up") & (pl.col("bgp_state").is_null()) & pl.col("last_error").is_null()
+    )
+    return states.select(
+        "ts", "node", "protocol", "peer", "bgp_state", "observed_by", "source_path", "byte_offset",
+        status=pl.when(up).then(pl.lit(UP)).otherwise(pl.lit(DOWN)),
+        error=pl.when(up).then(None).otherwise(pl.col("last_error")),
+    )  # fmt: skip
+
+
+def _from_probes(facts: ClusterFacts) -> pl.DataFrame:
+    """One row for each address that a readiness verdict lists, unless the states hold it already."""
+    lists = facts.records.filter(
+        (pl.col("category") == "bgp_not_established") & (pl.col("peers").list.len() > 0)
+    )
+    rows = lists.explode("peers").select(
+        "ts", "node", peer="peers", source_path="source_path", byte_offset="byte_offset",
+        observed_by=pl.lit("probe"), status=pl.lit(DOWN),
+    )  # fmt: skip
+    known = facts.states.filter(pl.col("observed_by") == "probe").select("source_path", "byte_offset", "peer")
+    return rows.join(known, on=["source_path", "byte_offset", "peer"], how="anti", nulls_equal=True)
+
+
+def _from_removals(facts: ClusterFacts) -> pl.DataFrame:
+    """A protocol that its own daemon removed at a reconfiguration is no longer expected there."""
+    removed = facts.records.select(
+        "ts", "node", "peer", "source_path", "byte_offset",
+        protocol=pl.col("message").str.extract(r"^Removing protocol (\S+)", 1),
+    ).filter(pl.col("protocol").is_not_null())  # fmt: skip
+    return removed.with_columns(observed_by=pl.lit("log"), status=pl.lit(GONE))
+
+
+def _with_ends(raw: pl.DataFrame, book: AddressBook) -> pl.DataFrame:
+    """Name the speaker and the end; a file that names no node speaks for itself alone."""
+    peers = book.frame().rename({"address": "peer", "node": "peer_node"})
+    named = raw.with_columns(
+        speaker=pl.coalesce("node", pl.lit("?") + pl.col("source_path").fill_null("")),
+        rank=pl.col("observed_by").replace_strict(RANKS, default=0, return_dtype=pl.Int8),
+    )
+    known = (
+        named.filter(pl.col("protocol").is_not_null() & pl.col("peer").is_not_null())
+        .select("speaker", "protocol", "peer").unique()
+    )  # fmt: skip
+    only_peer = known.group_by("speaker", "protocol").agg(pl.col("peer").first().alias("_peer"))
+    only_protocol = known.group_by("speaker", "peer").agg(
+        pl.when(pl.col("protocol").n_unique() == 1).then(pl.col("protocol").first()).alias("_protocol")
+    )
+    filled = (
+        named.join(only_peer, on=["speaker", "protocol"], how="left", maintain_order="left")
+        .with_columns(peer=pl.coalesce("peer", "_peer"))
+        .join(only_protocol, on=["speaker", "peer"], how="left", maintain_order="left")
+        .with_columns(protocol=pl.coalesce("protocol", "_protocol"))
+    )
+    return filled.join(peers, on="peer", how="left", maintain_order="left").with_columns(
+        end=pl.coalesce("protocol", "peer")
+    )
+
+
+def _disappearances(placed: pl.DataFrame) -> pl.DataFrame:
+    """An end that a later full table of the same daemon no longer lists was removed before that table.
+
+    A table with less than half the rows of the largest one is a question about single protocols and says
+    nothing about the others.
+    """
+    tables = placed.filter(pl.col("observed_by").is_in(SNAPSHOTS) & pl.col("ts").is_not_null())
+    if tables.is_empty():
+        return tables.clear()
+    sizes = tables.group_by("speaker", "observed_by", "ts").agg(
+        rows=pl.col("end").n_unique(), source_path=pl.col("source_path").first(),
+        byte_offset=pl.col("byte_offset").min(),
+    )  # fmt: skip
+    full = sizes.filter(pl.col("rows") * 2 >= pl.col("rows").max().over("speaker", "observed_by"))
+    last = tables.group_by(*END, "observed_by").agg(
+        pl.col("ts").max().alias("_last"), pl.col("node", "protocol", "peer", "peer_node").last()
+    )
+    latest = placed.group_by(END).agg(pl.col("ts").max().alias("_latest"))
+    missing = (
+        last.join(full, on=["speaker", "observed_by"], how="inner")
+        .filter(pl.col("ts") > pl.col("_last"))
+        .sort("ts").group_by(*END, "observed_by", maintain_order=True).first()
+        .join(latest, on=END, how="left").filter(pl.col("ts") > pl.col("_latest"))
+    )  # fmt: skip
+    return missing.with_columns(
+        status=pl.lit(GONE), rank=pl.col("observed_by").replace_strict(RANKS, return_dtype=pl.Int8)
+    ).drop("rows", "_last", "_latest")
+
+
+def log_ends(facts: ClusterFacts) -> pl.DataFrame:
+    """Columns speaker, log_end: when the last log that carries a speaker's BIRD lines stops."""
+    logs = bird_logs(facts.observed)
+    return logs.group_by("speaker").agg(pl.col("last_ts").max().alias("log_end"))
+
+
+def bird_logs(observed: pl.DataFrame) -> pl.DataFrame:
+    """The rows of ``observed`` whose file carries BIRD lines, with the speaker.
+
+    BIRD is silent while nothing happens, so the other programs in the same stream show that it was recorded.
+    """
+    carries = pl.col("component").is_in(["bird", "bird6"]).any().over("source_path")
+    return observed.filter(carries & pl.col("first_ts").is_not_null()).with_columns(
+        speaker=pl.coalesce("node", pl.lit("?") + pl.col("source_path").fill_null(""))
+    )
+
+
+def _reconciled(ordered: pl.DataFrame, ends: pl.DataFrame, settings: SessionSettings) -> pl.DataFrame:
+    """Apply the order of precedence: same moment, stamp skew, probes last; undated rows only where alone."""
+    dated = ordered.filter(pl.col("ts").is_not_null())
+    undated = ordered.filter(pl.col("ts").is_null()).join(dated.select(END).unique(), on=END, how="anti")
+    best = pl.col("rank").max().over(*END, "ts")
+    dated = dated.filter(pl.col("rank") == best)
+    kept = _without_late_probes(_without_skewed_tables(dated, settings), ends, settings)
+    return pl.concat([undated, kept]).sort([*END, "ts"], nulls_last=False, maintain_order=True)
+
+
+def _near(frame: pl.DataFrame, marker: pl.Expr, columns: list[str]) -> pl.DataFrame:
+    """For each row, the given columns of the marked row before it and after it at the same end."""
+    carried = [pl.when(marker).then(pl.col(name)).alias(name) for name in columns]
+    before = [expr.forward_fill().over(END).name.prefix("_before_") for expr in carried]
+    after = [expr.backward_fill().over(END).name.prefix("_after_") for expr in carried]
+    return frame.with_columns(*before, *after)
+
+
+def _without_skewed_tables(dated: pl.DataFrame, settings: SessionSettings) -> pl.DataFrame:
+    is_log = pl.col("observed_by") == "log"
+    near = _near(dated, is_log, ["ts", "status"])
+    skew = settings.stamp_skew
+    close = ((pl.col("ts") - pl.col("_before_ts")) <= skew).fill_null(False) | (
+        (pl.col("_after_ts") - pl.col("ts")) <= skew
+    ).fill_null(False)
+    said = pl.when((pl.col("ts") - pl.col("_before_ts")) <= skew).then("_before_status").otherwise("_after_status")
+    wrong = pl.col("observed_by").is_in(SNAPSHOTS) & close & (said != pl.col("status")) & (pl.col("status") != GONE)
+    return near.filter(~wrong.fill_null(False)).select(list(SCHEMA))
+
+
+def _without_late_probes(dated: pl.DataFrame, ends: pl.DataFrame, settings: SessionSettings) -> pl.DataFrame:
+    """Drop probe rows near a better witness, and those made while the end's own log was still being recorded."""
+    better = pl.col("observed_by") != "probe"
+    near = _near(dated, better, ["ts", "observed_by"]).join(ends, on="speaker", how="left", maintain_order="left")
+    close = ((pl.col("ts") - pl.col("_before_ts")) <= settings.probe_reach).fill_null(False) | (
+        (pl.col("_after_ts") - pl.col("ts")) <= settings.probe_reach
+    ).fill_null(False)
+    recorded = (pl.col("ts") <= pl.col("log_end") + settings.log_gap).fill_null(False)
+    followed = (pl.col("_before_observed_by") == "log").fill_null(False) & recorded
+    drop = ~better & (close | followed)
+    return near.filter(~drop).select(list(SCHEMA))
