@@ -1,0 +1,131 @@
+"""Taking the fields of records out of their bodies, one rule at a time, on whole columns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import polars as pl
+
+from pipeline.grammar.model import TYPED_GROUPS, Rule
+from pipeline.grammar.peers import clean_peer, peer_of_protocol
+
+# What extraction adds to a record, in this order.
+FIELD_SCHEMA: dict[str, pl.DataType] = {
+    "protocol": pl.String(),
+    "peer": pl.String(),
+    "peers": pl.List(pl.String()),
+    "params": pl.String(),
+    "session_state": pl.String(),
+    "session_bgp_state": pl.String(),
+    "session_last_error": pl.String(),
+}
+
+_PLACE = re.compile(r"\{([a-z_]+)\}")
+_EMPTY_PEERS = pl.lit([], dtype=pl.List(pl.String))
+# The groups that speak of the session are columns, not parameters.
+_COLUMNS = (*TYPED_GROUPS, "state", "bgp_state", "last_error")
+
+
+def extract(rule: Rule, rows: pl.DataFrame, keep: str) -> pl.DataFrame:
+    """Fields of rows that belong to ``rule``.
+
+    ``rows`` has the column ``keep`` (a row number) and ``body``; the answer has ``keep`` and FIELD_SCHEMA.
+    A body whose shape belongs to the rule but whose text does not fit the pattern to the letter (an address
+    masked by hand) has no fields; what the rule says of the session without naming a group still holds.
+    """
+    if rule.groups:
+        taken = rows.select(keep, pl.col("body").str.extract_groups(rule.body_pattern).alias("__g")).unnest(
+            "__g"
+        )
+    else:
+        taken = rows.select(keep)
+    taken = taken.with_columns(
+        protocol=_group(rule, "protocol"),
+        __peer=_group(rule, "peer"),
+        __peers=_group(rule, "peers"),
+    )
+    peer = pl.coalesce(_mapped(taken["__peer"], clean_peer), _mapped(taken["protocol"], peer_of_protocol))
+    return taken.with_columns(peer=peer).select(
+        keep,
+        "protocol",
+        "peer",
+        _peers(rule).alias("peers"),
+        _params(rule).alias("params"),
+        *_session(rule),
+    )
+
+
+def _group(rule: Rule, name: str) -> pl.Expr:
+    # A group that did not take part in the match is null; one that matched nothing is no better.
+    if name not in rule.groups:
+        return pl.lit(None, dtype=pl.String)
+    return pl.when(pl.col(name) != "").then(pl.col(name))
+
+
+def _mapped(texts: pl.Series, function: Callable[[str], str | None]) -> pl.Series:
+    distinct = texts.drop_nulls().unique().to_list()
+    if not distinct:
+        return pl.Series(texts.name, [None] * len(texts), dtype=pl.String)
+    return texts.replace_strict(
+        distinct, [function(text) for text in distinct], default=None, return_dtype=pl.String
+    )
+
+
+def _peers(rule: Rule) -> pl.Expr:
+    one = pl.when(pl.col("peer").is_null()).then(_EMPTY_PEERS).otherwise(pl.concat_list("peer"))
+    if "peers" not in rule.groups:
+        return one
+    element = pl.element().str.strip_chars(" .").str.replace(r"\.port\.[0-9]+$", "")
+    address = pl.element().str.contains(r"^[0-9A-Fa-f.:]*[.:][0-9A-Fa-f.:]*$")
+    listed = pl.col("__peers").str.split(",").list.eval(element).list.eval(pl.element().filter(address))
+    return pl.when(pl.col("__peers").is_null()).then(one).otherwise(listed)
+
+
+def _params(rule: Rule) -> pl.Expr:
+    names = [name for name in rule.groups if name not in _COLUMNS]
+    if not names:
+        return pl.lit("{}")
+    # Groups that took no part are left out. A quote inside a value is escaped, so only a real key can stand
+    # before ":null" without a backslash.
+    written = pl.struct(names).struct.json_encode()
+    bare = written.str.replace_all(r'"[a-z0-9_]+":null,?', "").str.replace(r",\}$", "}")
+    return pl.when(written.str.contains(":null", literal=True)).then(bare).otherwise(written)
+
+
+def _session(rule: Rule) -> list[pl.Expr]:
+    session = rule.session
+    nothing = [
+        pl.lit(None, dtype=pl.String).alias(f"session_{name}")
+        for name in ("state", "bgp_state", "last_error")
+    ]
+    if session is None:
+        return nothing
+    texts = [
+        _filled(session.state).str.to_lowercase().alias("session_state"),
+        _filled(session.bgp_state).alias("session_bgp_state"),
+        _filled(session.last_error).str.strip_chars().alias("session_last_error"),
+    ]
+    if session.unless is None:
+        return texts
+    silent = pl.col(session.unless).fill_null("") != ""
+    return [pl.when(~silent).then(text).alias(text.meta.output_name()) for text in texts]
+
+
+def _filled(template: str | None) -> pl.Expr:
+    """The text of a template such as ``Received: {error}``; null when its only group is."""
+    if template is None:
+        return pl.lit(None, dtype=pl.String)
+    parts = _PLACE.split(template)
+    if parts[0] == "" and len(parts) == 3 and parts[2] == "":
+        return pl.when(pl.col(parts[1]) != "").then(pl.col(parts[1]))
+    pieces = [
+        pl.col(part).fill_null("") if odd else pl.lit(part)
+        for odd, part in zip([False, True] * len(parts), parts, strict=False)
+    ]
+    return pl.concat_str(pieces)
+
+
+def places(template: str | None) -> list[str]:
+    """Groups that a session template names."""
+    return _PLACE.findall(template) if template else []
