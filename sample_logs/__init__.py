@@ -1,0 +1,1 @@
+"""Recorded runs of real BGP daemons, and the lab that made them."""

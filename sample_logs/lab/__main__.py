@@ -1,0 +1,103 @@
+"""Command line of the lab: ``python -m sample_logs.lab list|run|clean``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+
+from sample_logs.lab import netns, readme, scenario
+from sample_logs.lab.recording import Collector
+from sample_logs.lab.runner import Lab
+
+RECORDINGS = Path(__file__).resolve().parent.parent
+TOOLS = ("bird", "birdc", "ip", "nft", "nstat", "sysctl", "unshare")
+
+
+def missing_requirements() -> list[str]:
+    """Why the lab cannot run here; nothing if it can."""
+    reasons = [] if os.geteuid() == 0 else ["root is needed for network namespaces"]
+    return reasons + [f"no {tool} on this machine" for tool in TOOLS if shutil.which(tool) is None]
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _stop(number: int, _: FrameType | None) -> None:
+    """Leave through the context managers, so that nothing stays behind."""
+    raise SystemExit(128 + number)
+
+
+def record(item: scenario.Scenario, out: Path) -> None:
+    """Run one scenario and write its recording."""
+    _say(f"{item.id}: {item.title}")
+    with Lab(item) as lab:
+        collector = Collector(lab)
+        lab.run(collector.take_inventory, lambda text: _say(f"  {text}"))
+        up, configured = lab.established()
+        _say(f"  {up} of {configured} ends established at the end")
+        collector.finish(out / item.id)
+
+
+def write_index(out: Path) -> None:
+    """List the recordings that are there."""
+    known = scenario.load_all()
+    recorded = [name for name in known if (out / name / "truth.json").exists()]
+    (out / "README.md").write_text(readme.render_index(known, recorded), encoding="utf-8")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m sample_logs.lab", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("list", help="name the scenarios")
+    run = commands.add_parser("run", help="run scenarios and write their recordings")
+    run.add_argument("scenarios", nargs="*", metavar="SCENARIO")
+    run.add_argument("--all", action="store_true", help="every scenario")
+    run.add_argument("--out", type=Path, default=RECORDINGS, metavar="DIR", help="where to write")
+    commands.add_parser("clean", help="remove namespaces and daemons that a killed run left")
+    return parser
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    known = scenario.load_all()
+    wanted = list(known) if arguments.all else arguments.scenarios
+    unknown = sorted(set(wanted) - known.keys())
+    reasons = [f"unknown scenario {name}" for name in unknown] or missing_requirements()
+    if reasons or not wanted:
+        _say("; ".join(reasons) or "name a scenario, or say --all")
+        return 2
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stop)
+    for name in wanted:
+        record(known[name], arguments.out)
+    write_index(arguments.out)
+    return 0
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; the return value is the exit code."""
+    arguments = _parser().parse_args(argv)
+    if arguments.command == "list":
+        for item in scenario.load_all().values():
+            print(f"{item.id:28} {item.duration:4.0f} s  {item.title}")
+        return 0
+    if arguments.command == "clean":
+        for name in netns.remove_namespaces():
+            print(f"removed {name}")
+        return 0
+    try:
+        return _run(arguments)
+    except (netns.LabError, scenario.ScenarioError) as error:
+        _say(f"error: {error}")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

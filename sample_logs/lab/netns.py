@@ -1,0 +1,128 @@
+"""One network namespace per node, all wired to a bridge that has a namespace of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+
+from sample_logs.lab import PREFIX
+from sample_logs.lab.cluster import Node
+
+
+class LabError(RuntimeError):
+    """The lab cannot go on, with the reason."""
+
+
+def run(argv: Sequence[str], stdin: str | None = None, check: bool = True) -> str:
+    """Run a command and return what it printed; its error text is in the exception."""
+    done = subprocess.run(argv, input=stdin, capture_output=True, text=True, check=False, timeout=60)
+    if check and done.returncode != 0:
+        raise LabError(f"{' '.join(argv)}: {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout
+
+
+def batch(lines: Iterable[str], namespace: str | None = None) -> None:
+    """Give many commands to one ``ip`` process."""
+    where = ["-n", namespace] if namespace else []
+    run(["ip", *where, "-batch", "-"], "\n".join(lines) + "\n")
+
+
+class Network:
+    """The namespaces of one run; nothing in the machine's own namespace is changed."""
+
+    def __init__(self, run_id: str, prefix_length: int) -> None:
+        self._prefix = f"{PREFIX}{run_id}-"
+        self._length = prefix_length
+        self._switch = f"{self._prefix}switch"
+
+    def create(self) -> None:
+        """Make the bridge."""
+        batch([f"netns add {self._switch}"])
+        # Snooping would make the bridge wait for multicast queries, of no use here.
+        batch(["link add br0 type bridge mcast_snooping 0", "link set br0 up"], self._switch)
+
+    def namespace(self, node: Node) -> str:
+        """Name of a node's namespace."""
+        return f"{self._prefix}{node.name}"
+
+    def add(self, nodes: Sequence[Node]) -> None:
+        """Make namespaces for nodes, each with ``eth0`` on the bridge."""
+        batch(f"netns add {self.namespace(node)}" for node in nodes)
+        wires: list[str] = []
+        for node in nodes:
+            port = f"p{node.index}"
+            wires += [
+                f"link add {port} type veth peer name eth0 netns {self.namespace(node)}",
+                f"link set {port} master br0",
+                f"link set {port} up",
+            ]
+        batch(wires, self._switch)
+        for node in nodes:
+            address = f"address add {node.address}/{self._length} dev eth0"
+            batch(["link set lo up", address, "link set eth0 up"], self.namespace(node))
+            if node.optmem_max is not None:
+                self.sysctl(node, "net.core.optmem_max", str(node.optmem_max))
+
+    def inside(self, node: Node, argv: Sequence[str], stdin: str | None = None, check: bool = True) -> str:
+        """Run a command in a node's namespace."""
+        return run(["ip", "netns", "exec", self.namespace(node), *argv], stdin, check)
+
+    def sysctl(self, node: Node, key: str, value: str) -> None:
+        """Set a kernel parameter of a node's namespace."""
+        self.inside(node, ["sysctl", "-q", "-w", f"{key}={value}"])
+
+    def optmem_max(self, node: Node) -> int:
+        """The limit as the node's namespace has it now."""
+        return int(self.inside(node, ["sysctl", "-n", "net.core.optmem_max"]))
+
+    def link(self, node: Node, state: str) -> None:
+        """Take the node's cable out (``down``) or put it in (``up``), at the bridge's end."""
+        batch([f"link set p{node.index} {state}"], self._switch)
+
+    def add_address(self, node: Node, address: str) -> None:
+        """Give ``eth0`` one more address."""
+        batch([f"address add {address}/{self._length} dev eth0"], self.namespace(node))
+
+    def set_address(self, node: Node, address: str) -> None:
+        """Replace the address of ``eth0``."""
+        flush = ["address flush dev eth0", f"address add {address}/{self._length} dev eth0"]
+        batch(flush, self.namespace(node))
+
+    def filter(self, node: Node, rules: Sequence[str]) -> None:
+        """Put nftables rules (``input …`` or ``output …``) into a node's namespace."""
+        chains = [
+            f"add chain inet lab {hook} {{ type filter hook {hook} priority 0; }}"
+            for hook in ("input", "output")
+        ]
+        text = "\n".join(["add table inet lab", *chains, *(f"add rule inet lab {rule}" for rule in rules)])
+        self.inside(node, ["nft", "-f", "-"], text + "\n")
+
+    def unfilter(self, node: Node) -> None:
+        """Take the rules out again."""
+        self.inside(node, ["nft", "delete", "table", "inet", "lab"])
+
+    def remove(self) -> None:
+        """Remove every namespace of this run, with what still runs in it."""
+        remove_namespaces(self._prefix)
+
+
+def leftovers(prefix: str = PREFIX) -> list[str]:
+    """Namespaces of the lab that exist."""
+    names = [line.split()[0] for line in run(["ip", "netns", "list"]).splitlines() if line.strip()]
+    return [name for name in names if name.startswith(prefix)]
+
+
+def remove_namespaces(prefix: str = PREFIX) -> list[str]:
+    """End what runs in the namespaces with this prefix, then remove them; their names are returned."""
+    if not prefix.startswith(PREFIX):
+        raise LabError(f"{prefix!r} is not the lab's")
+    names = leftovers(prefix)
+    for name in names:
+        for pid in run(["ip", "netns", "pids", name], check=False).split():
+            with suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+    batch(f"netns del {name}" for name in names)
+    return names
