@@ -1,0 +1,309 @@
+"""One load: rows, their sources and the ledger entry in one transaction, or nothing at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from pipeline import __version__
+from pipeline.errors import ReconcileError, WarehouseError
+from pipeline.warehouse.tables import insert, shape_id, with_shape_id
+
+# Frames of work items are small, DuckDB wants large inserts; the bounds keep memory independent of the input.
+FLUSH_ROWS = 250_000
+FLUSH_BYTES = 64 << 20
+
+# Lines that carry no text of their own are counted under these; they need no rule and no example.
+UNTEXTUAL_SHAPES = ("<continuation>", "<blank>")
+NOTABLE_LEVELS = ("warning", "error", "fatal")
+
+
+@dataclass(frozen=True)
+class SourceRow:
+    """A file or archive member that was read; ``content_id`` is the hash of its decompressed content."""
+
+    source_path: str
+    content_id: str
+    kind: str | None
+    bytes_read: int
+    lines_read: int
+    lines_parsed: int
+    lines_unparsed: int
+    lines_rejected: int
+    envelope: str | None = None
+    node: str | None = None
+    pod: str | None = None
+    container: str | None = None
+    first_ts: datetime | None = None
+    last_ts: datetime | None = None
+
+
+class Load:
+    """Collects the facts of a run; made by ``Warehouse.load``, used as a context manager.
+
+    Frames have the columns of the facts; ``source_path`` may be a column or an argument. Leaving the block
+    commits; an exception, also a killed process, leaves the warehouse as it was. A load without sources
+    writes nothing.
+    """
+
+    def __init__(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        known: set[str],
+        *,
+        cluster: str,
+        engine: str,
+        ruleset_version: str | None,
+        examples: int,
+    ) -> None:
+        self.cluster = cluster
+        self.engine = engine
+        self.ruleset_version = ruleset_version
+        self.examples = examples
+        self.load_id = 0
+        self.committed = False
+        self.files_known = 0
+        self._con = con
+        self._known = known
+        self._started = datetime.now(UTC)
+        self._sources: dict[str, SourceRow] = {}
+        self._shapes: dict[int, dict[str, Any]] = {}
+        self._buffers: dict[str, _Buffer] = {}
+
+    def __enter__(self) -> Load:
+        self._con.begin()
+        self.load_id = self._con.sql("SELECT coalesce(max(load_id), 0) + 1 FROM loads").fetchall()[0][0]
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self._con.rollback()
+            return
+        try:
+            self._finish()
+        except BaseException:
+            self._con.rollback()
+            raise
+
+    def add_known(self, files: int = 1) -> None:
+        """Count files that were skipped because the same bytes had been read before."""
+        self.files_known += files
+
+    def add_source(self, source: SourceRow) -> None:
+        """Enter a file that was read.
+
+        Raises:
+            WarehouseError: the same content is in the warehouse or in this load already.
+            ReconcileError: its counts do not add up.
+        """
+        if source.content_id in self._known or source.content_id in self._sources:
+            raise WarehouseError(f"{source.source_path}: the same bytes were read before; skip known content")
+        told = source.lines_parsed + source.lines_unparsed + source.lines_rejected
+        if source.lines_read != told:
+            raise ReconcileError(
+                f"{source.source_path}: {source.lines_read} lines read, but {source.lines_parsed} parsed, "
+                f"{source.lines_unparsed} unparsed and {source.lines_rejected} rejected are {told}; "
+                "nothing was written"
+            )
+        self._sources[source.content_id] = source
+
+    def add_records(self, frame: pl.DataFrame, source_path: str | None = None) -> None:
+        """Records to keep whole, with their ``shape``. Of benign ones only the first few per shape stay."""
+        self._add("records", frame, source_path, self._prepare_records, order_by="category, ts")
+
+    def add_counts(self, frame: pl.DataFrame) -> None:
+        """All lines, counted: minute, node, component, level, shape, rule, events."""
+        self._add("minute_counts", frame, None, self._prepare_counts)
+
+    def add_shapes(self, frame: pl.DataFrame) -> None:
+        """Distinct shapes: shape, component, rule, category, severity, example."""
+        for row in frame.iter_rows(named=True):
+            self._add_shape(row)
+
+    def add_states(self, frame: pl.DataFrame, source_path: str | None = None) -> None:
+        """Observations of ends of sessions."""
+        self._add("state_observations", frame, source_path)
+
+    def add_resources(self, frame: pl.DataFrame, source_path: str | None = None) -> None:
+        """Kubernetes and Calico resources; ``body`` is JSON text, redacted."""
+        self._add("resources", frame, source_path)
+
+    def add_node_facts(self, frame: pl.DataFrame, source_path: str | None = None) -> None:
+        """Single facts about nodes."""
+        self._add("node_facts", frame, source_path)
+
+    def add_rejects(self, frame: pl.DataFrame, source_path: str | None = None) -> None:
+        """Refused input with its reason."""
+        self._add("rejects", frame, source_path)
+
+    def add_observed(self, frame: pl.DataFrame, source_path: str | None = None) -> None:
+        """Stretches of time for which a source held lines of a component."""
+        self._add("observed_minutes", frame, source_path)
+
+    def _add(
+        self,
+        table: str,
+        frame: pl.DataFrame,
+        source_path: str | None,
+        prepare: Callable[[pl.DataFrame], pl.DataFrame] | None = None,
+        order_by: str = "",
+    ) -> None:
+        if source_path is not None and "source_path" not in frame.columns:
+            frame = frame.with_columns(pl.lit(source_path).alias("source_path"))
+        buffer = self._buffers.setdefault(table, _Buffer(prepare, order_by))
+        if buffer.add(frame):
+            self._flush(table, buffer)
+
+    def _flush(self, table: str, buffer: _Buffer) -> None:
+        frame = buffer.take()
+        if frame is not None:
+            insert(self._con, table, frame, self._keys, buffer.order_by)
+
+    def _add_shape(self, row: dict[str, Any]) -> None:
+        key = shape_id(row["component"], row["rule"], row["shape"])
+        known = self._shapes.get(key)
+        # The smallest example, so that the order in which files were parsed does not show.
+        if known is None:
+            self._shapes[key] = row | {"shape_id": key}
+        elif row["example"] is not None:
+            known["example"] = min(row["example"], known["example"] or row["example"])
+
+    def _prepare_counts(self, frame: pl.DataFrame) -> pl.DataFrame:
+        special = frame.filter(pl.col("shape").is_in(UNTEXTUAL_SHAPES))
+        for row in special.select("component", "rule", "shape").unique().iter_rows(named=True):
+            self._add_shape(row | {"category": "benign", "severity": "info", "example": None})
+        keys = ["minute", "node", "component", "level", "shape_id"]
+        return with_shape_id(frame).group_by(keys).agg(pl.col("events").sum())
+
+    def _prepare_records(self, frame: pl.DataFrame) -> pl.DataFrame:
+        benign = (pl.col("category") == "benign") & ~pl.col("level").is_in(NOTABLE_LEVELS).fill_null(False)
+        order = pl.struct("source_path", "byte_offset").rank("ordinal").over("shape_id")
+        numbered = with_shape_id(frame).with_columns(_benign=benign)
+        examples = numbered.filter("_benign").filter(order <= self.examples)
+        return pl.concat([numbered.filter(~pl.col("_benign")), examples]).drop("_benign", "shape")
+
+    def _finish(self) -> None:
+        for table, buffer in self._buffers.items():
+            self._flush(table, buffer)
+        if not self._sources:
+            self._refuse_rows_without_source()
+            self._con.rollback()
+            return
+        self._insert_shapes()
+        self._drop_extra_examples()
+        insert(self._con, "sources", self._source_frame(), self._keys)
+        self._reconcile()
+        insert(self._con, "loads", pl.DataFrame([self._ledger_row()], infer_schema_length=None), {})
+        self._con.execute("UPDATE warehouse_state SET change_seq = change_seq + 1")
+        self._con.commit()
+        self._known.update(self._sources)
+        self.committed = True
+
+    @property
+    def _keys(self) -> dict[str, object]:
+        return {"load_id": self.load_id, "cluster": self.cluster}
+
+    def _refuse_rows_without_source(self) -> None:
+        for table, buffer in self._buffers.items():
+            if buffer.inserted:
+                raise ReconcileError(f"load: rows for {table} but no source; nothing was written")
+
+    def _insert_shapes(self) -> None:
+        if not self._shapes:
+            return
+        text = dict.fromkeys(["shape", "component", "rule", "category", "severity", "example"], pl.String())
+        frame = pl.DataFrame(list(self._shapes.values()), schema={"shape_id": pl.UInt64(), **text})
+        ids = self._con.sql("SELECT shape_id FROM shapes").pl()
+        insert(self._con, "shapes", frame.join(ids, on="shape_id", how="anti").sort("shape_id"), {})
+
+    def _drop_extra_examples(self) -> None:
+        """Earlier loads may hold examples of a shape already; buffers of this load were cut one by one."""
+        benign = f"category = 'benign' AND coalesce(level, '') NOT IN {NOTABLE_LEVELS}"
+        self._con.execute(
+            f"""DELETE FROM records WHERE load_id = $load AND rowid IN (
+                  SELECT row_id FROM (
+                    SELECT n.rowid AS row_id, coalesce(any_value(o.kept), 0) + row_number() OVER (
+                      PARTITION BY n.shape_id ORDER BY n.source_path, n.byte_offset) AS place
+                    FROM records AS n LEFT JOIN (
+                      SELECT shape_id, count(*) AS kept FROM records
+                      WHERE load_id <> $load AND {benign} GROUP BY shape_id
+                    ) AS o ON o.shape_id = n.shape_id
+                    WHERE n.load_id = $load AND {benign}
+                    GROUP BY n.rowid, n.shape_id, n.source_path, n.byte_offset
+                  ) WHERE place > $examples)""",
+            {"load": self.load_id, "examples": self.examples},
+        )
+
+    def _source_frame(self) -> pl.DataFrame:
+        return pl.DataFrame([asdict(row) for row in self._sources.values()], infer_schema_length=None)
+
+    def _total(self, name: str) -> int:
+        return sum(getattr(row, name) for row in self._sources.values())
+
+    def _reconcile(self) -> None:
+        parsed, unparsed = self._total("lines_parsed"), self._total("lines_unparsed")
+        counted, unnamed = self._con.sql(
+            "SELECT coalesce(sum(c.events), 0)::UBIGINT, count(*) FILTER (s.shape_id IS NULL) "
+            "FROM minute_counts AS c LEFT JOIN shapes AS s ON s.shape_id = c.shape_id "
+            "WHERE c.load_id = $load",
+            params={"load": self.load_id},
+        ).fetchall()[0]
+        if counted != parsed + unparsed:
+            raise ReconcileError(
+                f"load of {len(self._sources)} files: {parsed} parsed + {unparsed} unparsed lines, but "
+                f"{counted} were counted; nothing was written"
+            )
+        if unnamed:
+            raise ReconcileError(f"load: {unnamed} counts of shapes that were not added; nothing was written")
+
+    def _ledger_row(self) -> dict[str, Any]:
+        totals = ("bytes_read", "lines_read", "lines_parsed", "lines_unparsed", "lines_rejected")
+        return {
+            "load_id": self.load_id,
+            "cluster": self.cluster,
+            "engine": self.engine,
+            "peerscope_version": __version__,
+            "ruleset_version": self.ruleset_version,
+            "started_at": self._started,
+            "finished_at": datetime.now(UTC),
+            "files_read": len(self._sources),
+            "files_known": self.files_known,
+            **{name: self._total(name) for name in totals},
+        }
+
+
+class _Buffer:
+    """Frames on their way into one table."""
+
+    def __init__(self, prepare: Callable[[pl.DataFrame], pl.DataFrame] | None, order_by: str) -> None:
+        self.order_by = order_by
+        self.inserted = 0
+        self._prepare = prepare
+        self._frames: list[pl.DataFrame] = []
+        self._rows = 0
+        self._bytes = 0.0
+
+    def add(self, frame: pl.DataFrame) -> bool:
+        """Keep ``frame``; True when the buffer should be flushed."""
+        if not frame.is_empty():
+            self._frames.append(frame)
+            self._rows += frame.height
+            self._bytes += frame.estimated_size()
+        return self._rows >= FLUSH_ROWS or self._bytes >= FLUSH_BYTES
+
+    def take(self) -> pl.DataFrame | None:
+        """All rows kept so far, prepared for the table; None when there are none."""
+        if not self._frames:
+            return None
+        frame = pl.concat(self._frames, how="diagonal_relaxed")
+        self._frames, self._rows, self._bytes = [], 0, 0.0
+        self.inserted += frame.height
+        return self._prepare(frame) if self._prepare else frame

@@ -1,0 +1,108 @@
+"""Puts Polars frames into tables of the warehouse: by column name, with the table's types."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from functools import cache
+
+import duckdb
+import polars as pl
+
+from pipeline.errors import WarehouseError
+
+# The nulls of a text key must not collide with an empty text.
+_NULL = "\x00"
+
+
+@cache
+def shape_id(component: str | None, rule: str | None, shape: str) -> int:
+    """Content hash of a shape: the same number everywhere and in every version of the libraries."""
+    key = "\x1f".join(_NULL if part is None else part for part in (component, rule, shape))
+    return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "big")
+
+
+def with_shape_id(frame: pl.DataFrame) -> pl.DataFrame:
+    """Add ``shape_id`` (UInt64) from the columns ``component``, ``rule`` and ``shape``."""
+    keys = ["component", "rule", "shape"]
+    text = frame.with_columns(pl.col(keys).cast(pl.String))
+    distinct = text.select(keys).unique()
+    ids = pl.Series("shape_id", [shape_id(*row) for row in distinct.iter_rows()], dtype=pl.UInt64)
+    return text.join(distinct.with_columns(ids), on=keys, how="left", nulls_equal=True)
+
+
+def table_columns(con: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:
+    """Columns of a table of the warehouse with their SQL types, in order."""
+    rows = con.sql(
+        "SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = $table "
+        "AND database_name = current_database() AND schema_name = 'main' ORDER BY column_index",
+        params={"table": table},
+    ).fetchall()
+    return dict(rows)
+
+
+def insert(
+    con: duckdb.DuckDBPyConnection,
+    table: str,
+    frame: pl.DataFrame,
+    constants: Mapping[str, object],
+    order_by: str = "",
+) -> int:
+    """Insert ``frame`` into ``table``; returns the rows inserted.
+
+    Columns of the table that the frame lacks get the value in ``constants``, else null. Text in a MAP column
+    is a JSON object, in a JSON column a JSON value. ``order_by`` is an SQL sort key over the frame's columns.
+
+    Raises:
+        WarehouseError: a column the table does not have, or a value its type cannot hold.
+    """
+    columns = table_columns(con, table)
+    unknown = [name for name in frame.columns if name not in columns]
+    if unknown:
+        raise WarehouseError(f"table {table}: no column {unknown[0]!r}; it has {', '.join(columns)}")
+    if frame.is_empty():
+        return 0
+    names, values, params = [], [], {}
+    for name, kind in columns.items():
+        if name in frame.columns:
+            values.append(_cast(name, kind, frame.schema[name]))
+        elif name in constants:
+            values.append(f"CAST(${name} AS {kind})")
+            params[name] = constants[name]
+        else:
+            continue
+        names.append(f'"{name}"')
+    order = f" ORDER BY {order_by}" if order_by else ""
+    query = f'INSERT INTO "{table}" ({", ".join(names)}) SELECT {", ".join(values)} FROM incoming{order}'
+    con.register("incoming", frame.to_arrow())
+    try:
+        con.execute(query, params)
+    except duckdb.Error as exc:
+        raise WarehouseError(f"table {table}: rows do not fit: {_first_line(exc)}") from exc
+    finally:
+        con.unregister("incoming")
+    return frame.height
+
+
+def _cast(name: str, kind: str, dtype: pl.DataType) -> str:
+    column = f'"{name}"'
+    if kind.startswith("MAP(") and dtype == pl.String:
+        return f"CAST(CAST(coalesce({column}, '{{}}') AS JSON) AS {kind})"
+    return f"CAST({column} AS {kind})"
+
+
+def _first_line(exc: Exception) -> str:
+    return str(exc).splitlines()[0]
+
+
+def digest(frame: pl.DataFrame) -> str:
+    """Content hash of a frame: names, types and rows in the order given."""
+    hasher = hashlib.blake2b(digest_size=16)
+    hasher.update(repr(frame.schema).encode())
+    hasher.update(frame.rechunk().write_ipc(None, compression="uncompressed").getvalue())
+    return hasher.hexdigest()
+
+
+def plain(frame: pl.DataFrame) -> pl.DataFrame:
+    """ENUM columns come out of DuckDB as categoricals; as text they join with everything else."""
+    return frame.with_columns(pl.col(pl.Categorical).cast(pl.String))

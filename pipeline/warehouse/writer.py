@@ -1,0 +1,207 @@
+"""The writer's side: the only code that opens the working file, and always under the lock."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from pipeline.errors import WarehouseError
+from pipeline.warehouse.load import Load
+from pipeline.warehouse.lock import WarehouseLock, locked_error
+from pipeline.warehouse.migrate import migrate
+from pipeline.warehouse.snapshots import last_sequence
+from pipeline.warehouse.tables import digest, insert, plain
+
+DATABASE_NAME = "peerscope.duckdb"
+# Tables that an analysis replaces as a whole for its cluster.
+DERIVED_TABLES = (
+    "bgp_groups",
+    "coverage",
+    "diagnoses",
+    "effects",
+    "evidence",
+    "group_sizes",
+    "incidents",
+    "node_addresses",
+    "nodes",
+    "pod_nodes",
+    "session_intervals",
+    "size_thresholds",
+)
+_HOLDER = re.compile(r"\(PID (\d+)")
+
+
+class Warehouse:
+    """The working database of a warehouse, held by this process until ``close``."""
+
+    def __init__(self, directory: Path, lock: WarehouseLock, con: duckdb.DuckDBPyConnection) -> None:
+        self.directory = directory
+        self.connection = con
+        self._lock = lock
+        self._known: set[str] | None = None
+
+    @classmethod
+    def open(
+        cls,
+        directory: Path | str,
+        wait_seconds: float = 0.0,
+        *,
+        memory_limit: str | None = None,
+        threads: int | None = None,
+    ) -> Warehouse:
+        """Open the warehouse in ``directory``, made when it is not there, and bring its schema up to date.
+
+        Raises:
+            LockedError: another job holds it, after waiting ``wait_seconds``.
+            SchemaError: it was written by a newer peerscope.
+            WarehouseError: the folder cannot be written, or the file is not a warehouse.
+        """
+        folder = Path(directory)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            raise WarehouseError(f"warehouse {folder}: cannot be made: {exc.strerror}") from exc
+        lock = WarehouseLock(folder, wait_seconds)
+        try:
+            con = _connect(folder, memory_limit, threads)
+            try:
+                migrate(con, folder, first_change=last_sequence(folder))
+            except BaseException:
+                con.close()
+                raise
+        except BaseException:
+            lock.release()
+            raise
+        return cls(folder, lock, con)
+
+    def close(self) -> None:
+        """Close the database and give up the lock; a second call does nothing."""
+        self.connection.close()
+        self._lock.release()
+
+    def __enter__(self) -> Warehouse:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def change_seq(self) -> int:
+        """How often the warehouse changed; the number its next snapshot gets."""
+        return int(self.connection.sql("SELECT change_seq FROM warehouse_state").fetchall()[0][0])
+
+    def raise_change_seq(self, least: int) -> int:
+        """Make the change counter at least ``least``; returns it."""
+        if self.change_seq < least:
+            self.connection.execute("UPDATE warehouse_state SET change_seq = ?", [least])
+        return self.change_seq
+
+    def frame(self, query: str, params: Mapping[str, Any] | None = None) -> pl.DataFrame:
+        """The result of a query on the working database; ENUM columns as text."""
+        return plain(self.connection.sql(query, params=dict(params) if params else None).pl())
+
+    def known_content_ids(self) -> frozenset[str]:
+        """Content hashes of everything ever read: the same bytes under any name are read once."""
+        return frozenset(self._content_ids())
+
+    def load(
+        self, *, cluster: str, engine: str, ruleset_version: str | None = None, examples: int = 3
+    ) -> Load:
+        """Begin a load; use it as a context manager. ``examples``: benign records kept for each shape."""
+        return Load(
+            self.connection,
+            self._content_ids(),
+            cluster=cluster,
+            engine=engine,
+            ruleset_version=ruleset_version,
+            examples=examples,
+        )
+
+    def shapes(self) -> pl.DataFrame:
+        """Every shape, in an order that does not depend on when it came: what templates are mined from."""
+        return self.frame("SELECT * FROM shapes ORDER BY component, rule, shape, shape_id")
+
+    def store_mined(self, mined: pl.DataFrame, templates: pl.DataFrame) -> bool:
+        """Replace the mined templates; False when they are the same as before.
+
+        ``mined`` has shape_id and template_id; ``templates`` has template_id, template, component, rule,
+        category and severity.
+        """
+        tables = {"mined": mined.sort("shape_id"), "template_texts": templates.sort("template_id")}
+        return self._replace("", tables)
+
+    def replace_derived(self, cluster: str, tables: Mapping[str, pl.DataFrame]) -> bool:
+        """Replace the rows of ``cluster`` in each table named, all in one transaction.
+
+        The frames may leave out ``cluster``. Returns False when every frame is the same, row for row, as the
+        one stored last: then nothing is written.
+
+        Raises:
+            WarehouseError: a table that is not derived, a column it does not have, rows of another cluster.
+        """
+        for name, frame in tables.items():
+            if name not in DERIVED_TABLES:
+                raise WarehouseError(f"{name!r} is not a derived table; they are {', '.join(DERIVED_TABLES)}")
+            if "cluster" in frame.columns and not (frame["cluster"] == cluster).all():
+                raise WarehouseError(f"table {name}: rows of another cluster than {cluster!r}")
+        return self._replace(cluster, tables)
+
+    def _replace(self, cluster: str, tables: Mapping[str, pl.DataFrame]) -> bool:
+        con = self.connection
+        digests = {name: digest(frame) for name, frame in tables.items()}
+        query = "SELECT table_name, digest FROM derived_digests WHERE cluster = ?"
+        stored = con.execute(query, [cluster]).fetchall()
+        changed = [name for name, value in digests.items() if (name, value) not in stored]
+        if not changed:
+            return False
+        con.begin()
+        try:
+            for name in changed:
+                # The mined templates belong to no cluster: they are replaced as a whole.
+                of_cluster = "cluster = $cluster" if name in DERIVED_TABLES else "$cluster = ''"
+                con.execute(f'DELETE FROM "{name}" WHERE {of_cluster}', {"cluster": cluster})
+                insert(con, name, tables[name], {"cluster": cluster})
+                con.execute(
+                    "DELETE FROM derived_digests WHERE cluster = ? AND table_name = ?", [cluster, name]
+                )
+                con.execute("INSERT INTO derived_digests VALUES (?, ?, ?)", [cluster, name, digests[name]])
+            con.execute("UPDATE warehouse_state SET change_seq = change_seq + 1")
+            con.commit()
+        except BaseException:
+            con.rollback()
+            raise
+        return True
+
+    def _content_ids(self) -> set[str]:
+        if self._known is None:
+            self._known = {row[0] for row in self.connection.sql("SELECT content_id FROM sources").fetchall()}
+        return self._known
+
+
+def _connect(folder: Path, memory_limit: str | None, threads: int | None) -> duckdb.DuckDBPyConnection:
+    # Order is given where it matters; keeping insertion order as well doubles time and file size of a load.
+    config: dict[str, Any] = {"preserve_insertion_order": False}
+    if memory_limit:
+        config["memory_limit"] = memory_limit
+    if threads:
+        config["threads"] = threads
+    path = folder / DATABASE_NAME
+    try:
+        con = duckdb.connect(str(path), config=config)
+    except duckdb.IOException as exc:
+        if "lock" in str(exc):
+            holder = _HOLDER.search(str(exc))
+            raise locked_error(folder, int(holder[1]) if holder else None) from exc
+        raise WarehouseError(f"warehouse file {path}: {str(exc).splitlines()[0]}") from exc
+    except duckdb.Error as exc:
+        raise WarehouseError(f"warehouse file {path}: {str(exc).splitlines()[0]}") from exc
+    con.execute("SET GLOBAL TimeZone = 'UTC'")
+    return con

@@ -1,0 +1,80 @@
+-- Failures per observed session-hour. Only hours in which an end was observed count: a bucket without them has
+-- no row, and a group without failures has rows with 0. A session seen from both ends is one session: its hours
+-- are those of the end that was observed longer. The limits are Byar's approximation of the exact Poisson ones
+-- (within 1 % from one failure on).
+CREATE OR REPLACE VIEW failure_rates AS
+WITH observed AS (
+  SELECT cluster, node, coalesce(peer_node, peer) AS other, state, category, started_at, ended_at,
+         least(node, coalesce(peer_node, peer)) || ' ' || greatest(node, coalesce(peer_node, peer)) AS pair
+  FROM session_intervals
+  WHERE state IS NOT NULL AND state <> 'unknown' AND started_at IS NOT NULL AND node IS NOT NULL
+    AND coalesce(peer_node, peer) IS NOT NULL
+), horizon AS (
+  SELECT cluster, max(greatest(started_at, coalesce(ended_at, started_at))) AS last_at FROM session_intervals GROUP BY cluster
+), stretches AS (
+  SELECT o.* REPLACE (coalesce(o.ended_at, h.last_at) AS ended_at), g.group_name,
+         CASE WHEN list_contains(g.reflectors, o.node) THEN o.other ELSE o.node END AS client
+  FROM observed AS o JOIN horizon AS h ON h.cluster = o.cluster
+  JOIN bgp_groups AS g ON g.cluster = o.cluster
+   AND o.started_at >= coalesce(g.valid_from, o.started_at) AND o.started_at < coalesce(g.valid_to, TIMESTAMPTZ '9999-01-01')
+   AND CASE WHEN g.kind = 'reflector'
+            THEN list_contains(g.reflectors, o.node) OR list_contains(g.reflectors, o.other)
+            ELSE list_contains(g.members, o.node) AND (g.kind = 'external' OR list_contains(g.members, o.other)) END
+), hours AS (
+  SELECT s.*, unnest(generate_series(time_bucket(INTERVAL 1 HOUR, s.started_at),
+                                     time_bucket(INTERVAL 1 HOUR, greatest(s.started_at, s.ended_at - INTERVAL 1 MICROSECOND)),
+                                     INTERVAL 1 HOUR)) AS bucket
+  FROM stretches AS s
+), sliced AS (
+  SELECT *, greatest(0, date_part('epoch', least(ended_at, bucket + INTERVAL 1 HOUR) - greatest(started_at, bucket))) / 3600 AS hours
+  FROM hours
+), versioned AS (
+  SELECT s.*, n.calico_version
+  FROM sliced AS s ASOF LEFT JOIN (
+    SELECT cluster, node, calico_version, coalesce(valid_from, TIMESTAMPTZ '1970-01-01') AS valid_from FROM nodes
+  ) AS n ON n.cluster = s.cluster AND n.node = s.client AND s.bucket + INTERVAL 1 HOUR >= n.valid_from
+), by_end AS (
+  SELECT bucket, cluster, group_name, calico_version, pair, node, sum(hours) AS hours FROM versioned GROUP BY ALL
+), by_pair AS (
+  SELECT bucket, cluster, group_name, calico_version, pair, max(hours) AS hours FROM by_end GROUP BY ALL
+), exposure AS (
+  SELECT bucket, cluster, group_name, calico_version, sum(hours) AS session_hours
+  FROM by_pair GROUP BY ALL HAVING sum(hours) > 0
+), failed AS (
+  SELECT bucket, cluster, group_name, calico_version, category,
+         count(DISTINCT pair || ' ' || epoch_us(time_bucket(INTERVAL 5 MINUTE, started_at))) AS failures
+  FROM versioned
+  WHERE state <> 'up' AND category IS NOT NULL AND category <> 'benign'
+    AND bucket = time_bucket(INTERVAL 1 HOUR, started_at)
+  GROUP BY ALL
+), kinds AS (
+  SELECT DISTINCT cluster, group_name, category FROM failed
+), sizes AS (
+  SELECT cluster, group_name, ts, max(configured_peers) AS configured_peers FROM group_sizes GROUP BY ALL
+), rows AS (
+  SELECT e.bucket, e.cluster, e.group_name, k.category, e.calico_version, e.session_hours,
+         CAST(coalesce(f.failures, 0) AS DOUBLE) AS failures
+  FROM exposure AS e
+  JOIN kinds AS k ON k.cluster = e.cluster AND k.group_name = e.group_name
+  LEFT JOIN failed AS f ON f.bucket = e.bucket AND f.cluster = e.cluster AND f.group_name = e.group_name
+   AND f.category = k.category AND f.calico_version IS NOT DISTINCT FROM e.calico_version
+)
+SELECT r.bucket, r.cluster, r.group_name, r.category, r.calico_version, z.configured_peers, r.session_hours,
+       CAST(r.failures AS UBIGINT) AS failures, r.failures / r.session_hours AS rate,
+       CASE WHEN r.failures = 0 THEN 0
+            ELSE r.failures * (1 - 1 / (9 * r.failures) - 1.96 / (3 * sqrt(r.failures))) ** 3 / r.session_hours END AS rate_low,
+       (r.failures + 1) * (1 - 1 / (9 * (r.failures + 1)) + 1.96 / (3 * sqrt(r.failures + 1))) ** 3 / r.session_hours AS rate_high
+FROM rows AS r
+ASOF LEFT JOIN sizes AS z ON z.cluster = r.cluster AND z.group_name = r.group_name AND r.bucket + INTERVAL 1 HOUR >= z.ts;
+COMMENT ON VIEW failure_rates IS 'Failures per observed session-hour, by hour, group, category and version; hours without observation have no row.';
+COMMENT ON COLUMN failure_rates.bucket IS 'Start of the hour, UTC.';
+COMMENT ON COLUMN failure_rates.cluster IS 'Cluster.';
+COMMENT ON COLUMN failure_rates.group_name IS 'Peering group.';
+COMMENT ON COLUMN failure_rates.category IS 'Failure category.';
+COMMENT ON COLUMN failure_rates.calico_version IS 'Version of calico/node at the client end; none where it is not known.';
+COMMENT ON COLUMN failure_rates.configured_peers IS 'Configured peers of the largest reflector of the group by then.';
+COMMENT ON COLUMN failure_rates.session_hours IS 'Observed session-hours: the denominator.';
+COMMENT ON COLUMN failure_rates.failures IS 'Sessions that failed so; several failures of one session within five minutes are one.';
+COMMENT ON COLUMN failure_rates.rate IS 'Failures per session-hour.';
+COMMENT ON COLUMN failure_rates.rate_low IS 'Lower end of the 95 % Poisson interval.';
+COMMENT ON COLUMN failure_rates.rate_high IS 'Upper end of the 95 % Poisson interval.';
