@@ -22,7 +22,8 @@ SHAPE_CHARS = 4096
 
 _PRIVATE = 0xE000
 _HIDE = {ord("0") + i: chr(_PRIVATE + i) for i in range(10)}
-_JOIN = chr(_PRIVATE + 10)
+# The last character of a kept prefix, so that the token begins after it.
+_JOIN = {"_": chr(_PRIVATE + 10), "-": chr(_PRIVATE + 11)}
 
 # A token reaches over dots, colons and dashes (addresses, times, names of pods) but ends in a letter or
 # digit, so that the colon of "Mesh_10_0_0_1:" stays. Lists of such tokens are one mark, however long.
@@ -41,10 +42,10 @@ class Shaper:
 
     @classmethod
     def of(cls, words: set[str], prefixes: list[str]) -> Shaper:
-        """``words`` are kept whole, ``prefixes`` (each ending in an underscore) are kept before a mark."""
+        """``words`` are kept whole, ``prefixes`` (each ending in ``_`` or ``-``) are kept before a mark."""
         kept = sorted(words, key=lambda word: (-len(word), word))
         pairs = [(word, word.translate(_HIDE)) for word in kept]
-        pairs += [(prefix, prefix[:-1] + _JOIN) for prefix in sorted(prefixes, key=lambda p: (-len(p), p))]
+        pairs += [(prefix, prefix[:-1] + _JOIN[prefix[-1]]) for prefix in sorted(prefixes, key=lambda p: (-len(p), p))]
         return cls(tuple(plain for plain, _ in pairs), tuple(hidden for _, hidden in pairs))
 
     def key(self, body: pl.Expr) -> pl.Expr:
