@@ -54,6 +54,8 @@ def build_address_book(facts: ClusterFacts) -> AddressBook:
             node_of[address] = leaders[0]
         else:
             conflicts[address] = tuple(leaders)
+    for node, address in _deduced(facts, node_of):
+        node_of.setdefault(address, node)
     addresses_of: dict[str, list[str]] = {}
     for address, node in sorted(node_of.items()):
         addresses_of.setdefault(node, []).append(address)
@@ -75,6 +77,29 @@ def _claims(facts: ClusterFacts) -> Iterator[tuple[str, str, int]]:
     ).select("node", address=pl.col("message").str.extract(_LOCAL_ADDRESS, 1))
     for node, address in spoken.drop_nulls().unique().iter_rows():
         yield node, address, 2
+
+
+def _deduced(facts: ClusterFacts, node_of: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """Nodes without a known address, matched with the unknown address that the same neighbours peer with.
+
+    A router outside the cluster has no Node resource; but the nodes that peer with its address are the nodes
+    that its own log names. The match must be the only one in both directions.
+    """
+    named = set(node_of.values())
+    pairs = facts.states.filter(pl.col("node").is_not_null() & pl.col("peer").is_not_null())
+    neighbours: dict[str, set[str]] = {}
+    callers: dict[str, set[str]] = {}
+    for node, peer in pairs.select("node", "peer").unique().iter_rows():
+        far = node_of.get(peer)
+        if node not in named and far is not None:
+            neighbours.setdefault(node, set()).add(far)
+        if node in named and far is None:
+            callers.setdefault(peer, set()).add(node)
+    for node, found in sorted(neighbours.items()):
+        alike = [address for address, nodes in callers.items() if nodes == found]
+        rivals = [other for other, nodes in neighbours.items() if nodes == found]
+        if len(alike) == 1 and len(rivals) == 1:
+            yield node, alike[0]
 
 
 def _node_addresses(body: dict[str, Any]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""All that one cluster's analysis reads: seven plain frames.
+"""All that one cluster's analysis reads: a few plain frames.
 
 ``load_cluster`` fills them from the writer's tables; a test builds them from a few rows with ``ClusterFacts.of``.
 Times are ``Datetime('us', 'UTC')``; every row carries the file and byte offset that it came from.
@@ -35,7 +35,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         "node": _TEXT, "component": _TEXT, "source_path": _TEXT, "first_ts": TIME, "last_ts": TIME,
         "lines": pl.UInt64,
     },
-    "counts": {"node": _TEXT, "component": _TEXT, "category": _TEXT, "events": pl.UInt64},
+    "marks": {"node": _TEXT, "component": _TEXT, "rule": _TEXT, "minute": TIME, "events": pl.UInt64},
 }  # fmt: skip
 
 
@@ -60,7 +60,7 @@ class ClusterFacts:
     resources: pl.DataFrame = _empty("resources")
     node_facts: pl.DataFrame = _empty("node_facts")
     observed: pl.DataFrame = _empty("observed")
-    counts: pl.DataFrame = _empty("counts")
+    marks: pl.DataFrame = _empty("marks")
 
     @classmethod
     def of(cls, cluster: str = "default", **rows: Iterable[Mapping[str, Any]]) -> ClusterFacts:
@@ -69,9 +69,8 @@ class ClusterFacts:
 
 
 _COLUMNS = {
-    "states": ("session_states", {}),
+    "states": ("state_observations", {}),
     "records": ("records", {
-        "rule": "shapes.rule", "component": "coalesce(records.component, shapes.component)",
         "params": "CAST(to_json(records.params) AS VARCHAR)",
     }),
     "resources": ("resources", {"body": "CAST(body AS VARCHAR)"}),
@@ -83,15 +82,15 @@ _COLUMNS = {
 def _select(name: str) -> str:
     source, special = _COLUMNS[name]
     columns = ", ".join(f"{special.get(column, f'{source}.{column}')} AS {column}" for column in SCHEMAS[name])
-    join = " LEFT JOIN shapes USING (shape_id)" if name == "records" else ""
-    return f"SELECT {columns} FROM {source}{join} WHERE {source}.cluster = $cluster"
+    return f"SELECT {columns} FROM {source} WHERE {source}.cluster = $cluster"
 
 
-_COUNTS = """
-SELECT node, minute_counts.component AS component, coalesce(shapes.category, 'unclassified') AS category,
-       CAST(sum(events) AS UBIGINT) AS events
-FROM minute_counts LEFT JOIN shapes USING (shape_id) WHERE cluster = $cluster GROUP BY ALL
+_MARKS = """
+SELECT node, minute_counts.component AS component, rule, minute, CAST(sum(events) AS UBIGINT) AS events
+FROM minute_counts JOIN shapes USING (shape_id)
+WHERE cluster = $cluster AND rule IN ('bird.started', 'bird.reconfiguring') GROUP BY ALL
 """
+"""Steps of a daemon that are harmless in themselves, hence only counted; they tell restarts and reloads."""
 
 
 def load_cluster(connection: duckdb.DuckDBPyConnection, cluster: str) -> ClusterFacts:
@@ -101,7 +100,7 @@ def load_cluster(connection: duckdb.DuckDBPyConnection, cluster: str) -> Cluster
     """
     frames: dict[str, pl.DataFrame] = {}
     for name, schema in SCHEMAS.items():
-        query = _COUNTS if name == "counts" else _select(name)
+        query = _MARKS if name == "marks" else _select(name)
         relation = connection.sql(query, params={"cluster": cluster})
         frames[name] = _typed(relation.pl(), schema).sort(_order(name), nulls_last=False)
     return ClusterFacts(cluster, **_with_nodes(frames))
@@ -120,7 +119,7 @@ def _typed(frame: pl.DataFrame, schema: Mapping[str, Any]) -> pl.DataFrame:
 def _order(name: str) -> list[str]:
     if "byte_offset" in SCHEMAS[name]:
         return ["source_path", "byte_offset", *[c for c in ("peer", "fact", "kind", "name") if c in SCHEMAS[name]]]
-    return ["node", "component", *[c for c in ("source_path", "first_ts", "category") if c in SCHEMAS[name]]]
+    return ["node", "component", *[c for c in ("source_path", "first_ts", "rule", "minute") if c in SCHEMAS[name]]]
 
 
 def _with_nodes(frames: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:

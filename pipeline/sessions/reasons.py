@@ -25,10 +25,9 @@ REASONS: tuple[tuple[str, str], ...] = (
     (r"Address (already )?in use|Address not available|Cannot assign requested|No listening socket",
      "cannot_assign_address"),
     (r"Bad peer AS", "bad_peer_as"),
-    (r"Administrative shutdown|Administratively [Ss]hutdown|Peer de-configured|Peer [Uu]nconfigured",
-     "cease_admin_shutdown"),
+    (r"Administrative shutdown|Administratively [Ss]hutdown|Unknown error 6\.2$", "cease_admin_shutdown"),
     (r"collision", "cease_connection_collision"),
-    (r"Cease|configuration change|Administrative reset|Out of Resources|Connection rejected"
+    (r"Cease|de-?configured|configuration change|Administrative reset|Out of Resources|Connection rejected"
      r"|Maximum number of prefixes|Route limit|Unknown error 6", "cease_other"),
     (r"Neighbor lost|Link down|BFD session down", "neighbor_lost"),
     (r"Graceful restart", "graceful_restart"),

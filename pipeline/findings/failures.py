@@ -1,0 +1,180 @@
+"""Failures of sessions: what both ends show of one loss, as one row.
+
+A failure is the union of the down stretches of a session's two ends. What is normal is left out: the time a
+session needs to come up after its later end started, and the ends that a reconfiguration removed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Any
+
+import polars as pl
+
+from pipeline.sessions.reasons import BARE
+
+STARTUP = timedelta(seconds=60)
+"""A session that is up this soon after its later end was configured had no trouble: BIRD delays the first
+connection by 2 s, retries every 5 s and waits up to 30 s after an error (Calico's timers)."""
+ENDS_TOLERANCE = timedelta(seconds=30)
+"""The two ends notice the same loss and the same return this far apart at most (error wait and retry)."""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """What one end showed during a failure."""
+
+    speaker: str
+    node: str | None
+    protocol: str | None
+    peer: str | None
+    peer_node: str | None
+    category: str
+    started_at: datetime | None
+    ended_at: datetime | None
+    is_open: bool
+    how_started: str
+    first_error: str | None
+    last_error: str | None
+    bgp_state: str | None
+    observed_by: str
+    source_path: str | None
+    byte_offset: int | None
+
+    @property
+    def far(self) -> str:
+        """The far end's node, else its address, else the protocol's name."""
+        return self.peer_node or self.peer or self.protocol or "?"
+
+    @property
+    def place(self) -> str:
+        """The near end's node, or the file it was read from."""
+        return self.node or self.speaker
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One loss of one session; ``ended_at`` is None while it lasts."""
+
+    session: tuple[str, str]
+    ends: tuple[End, ...]
+    started_at: datetime | None
+    ended_at: datetime | None
+    had_been_up: bool
+
+    @property
+    def category(self) -> str:
+        """The most telling category of the two ends."""
+        told = [end.category for end in self.ends if end.category != BARE]
+        return min(told, key=_rank) if told else BARE
+
+    @property
+    def errors(self) -> tuple[str, ...]:
+        """All error texts of both ends, first seen first."""
+        texts = [text for end in self.ends for text in (end.first_error, end.last_error) if text]
+        return tuple(dict.fromkeys(texts))
+
+
+_END_FIELDS = tuple(field.name for field in fields(End))
+_NEVER_STARTUP = frozenset(
+    {"md5_kernel_setup_failed", "bad_peer_as", "cannot_assign_address", "md5_hash_mismatch"}
+)
+_TELLING = (
+    "md5_kernel_setup_failed", "bad_peer_as", "cannot_assign_address", "resource_exhaustion", "open_error",
+    "md5_hash_mismatch", "hold_timer_expired", "cease_admin_shutdown", "cease_other", "graceful_restart",
+    "update_error", "no_route_to_host", "network_unreachable", "connection_refused", "connect_timeout",
+    "neighbor_lost", "connection_reset", "connection_closed",
+)  # fmt: skip
+
+
+def _rank(category: str) -> int:
+    return _TELLING.index(category) if category in _TELLING else len(_TELLING)
+
+
+def build_failures(intervals: pl.DataFrame, data_end: datetime | None) -> list[Failure]:
+    """All failures of sessions, in order of time; start-up and removed ends left out."""
+    keyed = _with_session(intervals)
+    if keyed.is_empty():
+        return []
+    later_first = keyed.group_by("session", "speaker").agg(pl.col("started_at").min()).group_by("session").agg(
+        pl.col("started_at").max().alias("_both_since")
+    )  # fmt: skip
+    down = keyed.filter(pl.col("state") == "down").join(later_first, on="session", how="left")
+    down = down.with_columns(
+        is_open=pl.col("how_ended").is_in(["end of data", "unobserved"]) | pl.col("ended_at").is_null(),
+        _end=pl.when(pl.col("how_ended").is_in(["end of data", "unobserved"])).then(None).otherwise("ended_at"),
+        had_been_up=pl.col("_had_up"),
+    )
+    chained = _chained(down)
+    grouped = groupby(chained.iter_rows(named=True), key=lambda row: (row["session"], row["_no"]))
+    failures = [_failure(list(rows)) for _, rows in grouped]
+    kept = [f for f, since in failures if not _is_startup(f, since, data_end)]
+    return sorted(kept, key=lambda f: (f.started_at is not None, f.started_at or datetime.min, f.session))
+
+
+def _with_session(intervals: pl.DataFrame) -> pl.DataFrame:
+    """Add the unordered pair of the two speakers, and whether the end had been up before."""
+    far = pl.coalesce("peer_node", pl.lit("@") + pl.col("peer"), pl.lit("#") + pl.col("end"))
+    pair = pl.concat_list(pl.col("speaker"), far).list.sort().list.join("\x1f")
+    return intervals.with_columns(
+        session=pair,
+        _had_up=(pl.col("state") == "up").cum_sum().over("speaker", "end") > 0,
+    )
+
+
+def _chained(down: pl.DataFrame) -> pl.DataFrame:
+    """Number the down stretches of a session so that stretches of both ends that overlap share a number."""
+    far_future = pl.lit(datetime.max.replace(microsecond=0)).dt.replace_time_zone("UTC").cast(pl.Datetime("us", "UTC"))
+    ordered = down.sort(["session", "started_at"], nulls_last=False, maintain_order=True).with_columns(
+        _until=pl.coalesce(pl.when(~pl.col("is_open")).then("_end"), far_future)
+    )
+    reach = pl.col("_until").cum_max().over("session").shift(1).over("session")
+    apart = (pl.col("started_at") > reach.dt.offset_by("0s")) & (pl.col("started_at") - reach > ENDS_TOLERANCE)
+    same_end = (pl.col("speaker") == pl.col("speaker").shift(1).over("session")).fill_null(False) & (
+        pl.col("end") == pl.col("end").shift(1).over("session")
+    ).fill_null(False)
+    new = (apart | (same_end & (pl.col("started_at") >= reach))).fill_null(False)
+    return ordered.with_columns(_no=new.cum_sum().over("session"))
+
+
+def _failure(rows: list[dict[str, Any]]) -> tuple[Failure, datetime | None]:
+    ends = tuple(_end(row) for row in rows)
+    first = rows[0]
+    starts = [end.started_at for end in ends if end.started_at is not None]
+    is_open = any(end.is_open for end in _latest(ends))
+    finishes = [end.ended_at for end in ends if end.ended_at is not None and not end.is_open]
+    failure = Failure(
+        session=(first["session"].split("\x1f")[0], first["session"].split("\x1f")[-1]),
+        ends=ends,
+        started_at=min(starts, default=None),
+        ended_at=None if is_open else max(finishes, default=None),
+        had_been_up=any(row["had_been_up"] for row in rows),
+    )
+    return failure, first["_both_since"]
+
+
+def _latest(ends: tuple[End, ...]) -> list[End]:
+    """The last stretch of each end; an earlier open one cannot be: it was followed by another."""
+    latest: dict[tuple[str, str | None], End] = {}
+    for end in ends:
+        latest[(end.speaker, end.protocol or end.peer)] = end
+    return list(latest.values())
+
+
+def _end(row: dict[str, Any]) -> End:
+    return End(**{name: row[name] for name in _END_FIELDS})
+
+
+def _is_startup(failure: Failure, both_since: datetime | None, data_end: datetime | None) -> bool:
+    """Whether a session merely came up, or had no time yet to do so."""
+    if failure.had_been_up or failure.started_at is None or both_since is None:
+        return False
+    if failure.category in _NEVER_STARTUP:
+        return False
+    if any(end.how_started == "snapshot" for end in failure.ends) and failure.ended_at is None:
+        return False
+    begun = max(failure.started_at, both_since)
+    finished = failure.ended_at or data_end
+    return finished is not None and finished - begun <= STARTUP

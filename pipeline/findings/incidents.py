@@ -1,0 +1,225 @@
+"""Failures that share place, reason and time become one incident; planned work is told from failure.
+
+Two failures belong together when they have an end in common and the same reason, and began within ``WINDOW``
+of each other, or are the same session going down again soon. A reason that lasts until somebody acts
+(a kernel that refuses keys) also joins what began later while it lasted. A loss that names no reason joins
+the incident of its neighbours that do.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from pipeline.findings.failures import Failure
+from pipeline.findings.groups import Group
+from pipeline.findings.planned import PlannedWork
+from pipeline.sessions.reasons import BARE
+
+WINDOW = timedelta(seconds=120)
+"""Losses by one event are noticed within the hold time at different moments; half of Calico's 240 s."""
+PLANNED_WINDOW = timedelta(minutes=10)
+"""A rolling restart pauses between nodes."""
+FLAP = timedelta(seconds=300)
+"""A session that falls again this soon after it came back has the same trouble (BIRD's error forget time)."""
+LASTING = frozenset({"md5_kernel_setup_failed", "cannot_assign_address"})
+SOFT = frozenset({BARE, "connection_reset", "connection_closed", "neighbor_lost", "connect_timeout"})
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """What belongs together. ``kind`` is 'session', 'planned' or 'record'; ``nodes`` are those that suffer."""
+
+    incident_id: str
+    kind: str
+    category: str
+    started_at: datetime | None
+    ended_at: datetime | None
+    failures: tuple[Failure, ...] = ()
+    records: pl.DataFrame | None = None
+    group: Group | None = None
+    nodes: tuple[str, ...] = ()
+    hubs: tuple[str, ...] = ()
+    work: str | None = None
+
+    @property
+    def sessions(self) -> tuple[tuple[str, str], ...]:
+        """The sessions concerned, each once."""
+        return tuple(sorted({failure.session for failure in self.failures}))
+
+    @property
+    def events(self) -> int:
+        """Losses of sessions, or records, that were put together."""
+        return len(self.failures) or (0 if self.records is None else self.records.height)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it still lasted when the data ends."""
+        return self.ended_at is None
+
+
+@dataclass(slots=True)
+class _Cluster:
+    reason: str
+    work: str | None
+    failures: list[Failure] = field(default_factory=list)
+    nodes: set[str] = field(default_factory=set)
+    last_start: datetime | None = None
+    merged_into: _Cluster | None = None
+
+    def root(self) -> _Cluster:
+        cluster = self
+        while cluster.merged_into is not None:
+            cluster = cluster.merged_into
+        return cluster
+
+    def take(self, failure: Failure) -> None:
+        self.failures.append(failure)
+        self.nodes.update(failure.session)
+        if failure.started_at is not None:
+            self.last_start = max(self.last_start or failure.started_at, failure.started_at)
+
+    def absorb(self, other: _Cluster) -> None:
+        for failure in other.failures:
+            self.take(failure)
+        other.merged_into = self
+
+    def spans(self, moment: datetime) -> bool:
+        return any(f.ended_at is None or f.ended_at >= moment for f in self.failures)
+
+
+def build_incidents(
+    cluster: str, failures: Iterable[Failure], groups: list[Group], planned: PlannedWork
+) -> list[Incident]:
+    """Incidents of sessions, in order of time."""
+    clusters: list[_Cluster] = []
+    latest: dict[tuple[str, str, str | None, str | None], _Cluster] = {}
+    for failure in failures:
+        work = planned.kind_of(failure)
+        group = group_of(failure, groups)
+        reason = work or failure.category
+        name = group.name if group else None
+        keys = [(node, reason, work, name) for node in failure.session]
+        near = [latest[key].root() for key in keys if key in latest and _joins(latest[key].root(), failure)]
+        home = near[0] if near else _Cluster(reason, work)
+        if not near:
+            clusters.append(home)
+        for other in near[1:]:
+            if other is not home:
+                home.absorb(other)
+        home.take(failure)
+        for key in keys:
+            latest[key] = home
+    live = _with_soft_joined([c for c in clusters if c.merged_into is None])
+    found = [_incident(cluster, c, groups) for c in live]
+    return sorted(found, key=lambda i: (i.started_at is not None, i.started_at or datetime.min, i.incident_id))
+
+
+def _joins(cluster: _Cluster, failure: Failure) -> bool:
+    begun = failure.started_at
+    if begun is None or cluster.last_start is None:
+        return begun is None and cluster.last_start is None
+    if begun - cluster.last_start <= (PLANNED_WINDOW if cluster.work else WINDOW):
+        return True
+    if cluster.reason in LASTING and cluster.spans(begun):
+        return True
+    ends = [f.ended_at for f in cluster.failures if f.session == failure.session and f.ended_at is not None]
+    return bool(ends) and begun - max(ends) <= FLAP
+
+
+def _with_soft_joined(clusters: list[_Cluster]) -> list[_Cluster]:
+    """Losses without a telling reason join a neighbour that began about then and has one."""
+    telling = [c for c in clusters if c.reason not in SOFT]
+    kept = list(telling)
+    for soft in (c for c in clusters if c.reason in SOFT):
+        home = next((c for c in telling if _explains(c, soft)), None)
+        if home is None:
+            kept.append(soft)
+        else:
+            home.absorb(soft)
+    return kept
+
+
+def _explains(cluster: _Cluster, soft: _Cluster) -> bool:
+    if not cluster.nodes & soft.nodes or soft.last_start is None or cluster.last_start is None:
+        return False
+    begun = min((f.started_at for f in soft.failures if f.started_at), default=soft.last_start)
+    first = min((f.started_at for f in cluster.failures if f.started_at), default=cluster.last_start)
+    return first - WINDOW <= begun <= cluster.last_start + WINDOW
+
+
+def group_of(failure: Failure, groups: list[Group]) -> Group | None:
+    """The group that a failing session belongs to; reflector groups come before the mesh."""
+    first, second = failure.session
+    names = {first, second} | {end.far for end in failure.ends}
+    order = {"reflector": 0, "mesh": 1, "external": 2}
+    for group in sorted(groups, key=lambda g: (order.get(g.kind, 3), g.name)):
+        if group.holds(first, second):
+            return group
+        if group.kind != "mesh" and group.holds(first, second.lstrip("@")):
+            return group
+        if group.kind == "external" and names & set(group.members) and _outside(group, names):
+            return group
+    return None
+
+
+def _outside(group: Group, names: set[str]) -> bool:
+    return any(group.name.endswith(name) or name in group.reflectors for name in names if name)
+
+
+def _incident(cluster: str, found: _Cluster, groups: list[Group]) -> Incident:
+    failures = tuple(found.failures)
+    starts = [f.started_at for f in failures if f.started_at is not None]
+    ends = [f.ended_at for f in failures]
+    owners = [group_of(f, groups) for f in failures]
+    named = [g for g in owners if g is not None]
+    group = max(set(named), key=lambda g: (named.count(g), g.name)) if named else None
+    hubs, nodes = _places(failures, group)
+    category = found.reason if found.work is None else _common([f.category for f in failures])
+    started = min(starts, default=None)
+    return Incident(
+        incident_id=content_id(cluster, found.work or "session", category, str(started), *_names(failures)),
+        kind="planned" if found.work else "session",
+        category=category,
+        started_at=started,
+        ended_at=None if any(e is None for e in ends) else max(e for e in ends if e is not None),
+        failures=failures, group=group, nodes=nodes, hubs=hubs, work=found.work,
+    )  # fmt: skip
+
+
+def _names(failures: tuple[Failure, ...]) -> list[str]:
+    return sorted({"|".join(f.session) for f in failures})
+
+
+def _common(categories: list[str]) -> str:
+    return max(sorted(set(categories)), key=categories.count)
+
+
+def _places(failures: tuple[Failure, ...], group: Group | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The reflectors that stand in the failing sessions, and the nodes that lost a session by it."""
+    involved = {name for f in failures for name in f.session if not name.startswith(("?", "#"))}
+    centres = set(group.reflectors) & involved if group is not None and group.kind != "mesh" else set()
+    suffering = set()
+    for first, second in (f.session for f in failures):
+        both_centres = first in centres and second in centres
+        suffering |= {n for n in (first, second) if both_centres or n not in centres}
+    hubs = centres or _middle(failures)
+    return tuple(sorted(hubs)), tuple(sorted(n for n in suffering if n in involved and not n.startswith("@")))
+
+
+def _middle(failures: tuple[Failure, ...]) -> set[str]:
+    """The one node that all failing sessions have in common, when there are several sessions."""
+    sessions = {f.session for f in failures}
+    if len(sessions) < 2:
+        return set()
+    common = set.intersection(*(set(session) for session in sessions))
+    return {name for name in common if not name.startswith("?")}
+
+
+def content_id(*parts: str) -> str:
+    """A short content hash: the same parts give the same id in every run."""
+    return hashlib.blake2b("\x1f".join(parts).encode(), digest_size=8).hexdigest()

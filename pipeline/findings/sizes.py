@@ -1,0 +1,97 @@
+"""How many peers a reflector (or a member of the mesh) had each time that somebody looked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from pipeline.findings.groups import Group
+from pipeline.findings.limits import default_optmem_max, md5_key_limit
+from pipeline.findings.nodes import at
+from pipeline.sessions.facts import TIME
+from pipeline.sessions.observations import GONE, SNAPSHOTS, UP
+
+SCHEMA = {
+    "ts": TIME, "cluster": pl.String, "group_name": pl.String, "reflector": pl.String,
+    "configured_peers": pl.UInt32, "established_peers": pl.UInt32, "failed_peers": pl.UInt32,
+    "md5_peers": pl.UInt32, "md5_key_limit": pl.UInt32,
+}  # fmt: skip
+
+
+def build_sizes(
+    cluster: str,
+    groups: Iterable[Group],
+    observations: pl.DataFrame,
+    intervals: pl.DataFrame,
+    nodes: pl.DataFrame,
+    md5_protocols: Mapping[str, frozenset[str]],
+) -> pl.DataFrame:
+    """Contract table ``group_sizes``: one row for each reflector and full status table.
+
+    A reflector of which no table was collected gets one row, at the end of the data, counted from its log.
+    ``md5_protocols`` names the protocols with a password of the nodes whose configuration was read; elsewhere
+    all peers count when the group uses passwords.
+    """
+    centres = [(group, hub) for group in groups for hub in (group.reflectors or ())]
+    counted = pl.concat([_from_tables(observations), _from_log(observations, intervals)], how="vertical_relaxed")
+    rows: list[dict[str, Any]] = []
+    for group, hub in centres:
+        for row in counted.filter(pl.col("node") == hub).sort("ts", nulls_last=False).iter_rows(named=True):
+            limit = key_limit(nodes, hub, row["ts"])
+            rows.append({
+                "ts": row["ts"], "cluster": cluster, "group_name": group.name, "reflector": hub,
+                "configured_peers": row["configured"], "established_peers": row["established"],
+                "failed_peers": row["configured"] - row["established"],
+                "md5_peers": _md5_peers(group, row["configured"], md5_protocols.get(hub)),
+                "md5_key_limit": limit,
+            })  # fmt: skip
+    return pl.DataFrame(rows, schema=SCHEMA, orient="row").sort("ts", "group_name", "reflector", nulls_last=False)
+
+
+def _from_tables(observations: pl.DataFrame) -> pl.DataFrame:
+    tables = observations.filter(
+        pl.col("observed_by").is_in(SNAPSHOTS) & (pl.col("status") != GONE) & pl.col("node").is_not_null()
+    )
+    counted = tables.group_by("node", "observed_by", "ts").agg(
+        configured=pl.col("end").n_unique(), established=pl.col("end").filter(pl.col("status") == UP).n_unique()
+    )
+    full = pl.col("configured") * 2 >= pl.col("configured").max().over("node", "observed_by")
+    return counted.filter(full).select("node", "ts", "configured", "established")
+
+
+def _from_log(observations: pl.DataFrame, intervals: pl.DataFrame) -> pl.DataFrame:
+    with_table = observations.filter(pl.col("observed_by").is_in(SNAPSHOTS)).select("node").unique()
+    logged = intervals.filter(pl.col("node").is_not_null() & pl.col("state").is_in(["up", "down"])).join(
+        with_table, on="node", how="anti"
+    )
+    last = logged.sort("started_at", nulls_last=False).group_by("node", "end").last()
+    return last.group_by("node").agg(
+        ts=pl.col("ended_at").max(), configured=pl.col("end").n_unique(),
+        established=pl.col("end").filter(pl.col("state") == UP).n_unique(),
+    ).select("node", "ts", "configured", "established")  # fmt: skip
+
+
+def _md5_peers(group: Group, configured: int, protocols: frozenset[str] | None) -> int | None:
+    if protocols is not None:
+        return min(configured, len(protocols)) if protocols else 0
+    if group.md5 is None:
+        return None
+    return configured if group.md5 else 0
+
+
+def optmem_of(nodes: pl.DataFrame, node: str, moment: datetime | None) -> tuple[int | None, str]:
+    """A node's ``optmem_max`` at a time, and how it is known: 'set', 'default' or ''."""
+    row = at(nodes, node, moment)
+    if row.get("optmem_max"):
+        return int(row["optmem_max"]), "set"
+    default = default_optmem_max(row.get("kernel_version"))
+    return (default, "default") if default is not None else (None, "")
+
+
+def key_limit(nodes: pl.DataFrame, node: str, moment: datetime | None) -> int | None:
+    """How many MD5 keys a node's listening socket can hold; None when neither setting nor kernel is known."""
+    optmem, _ = optmem_of(nodes, node, moment)
+    return None if optmem is None else md5_key_limit(optmem)
