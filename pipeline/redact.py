@@ -1,0 +1,159 @@
+"""Passwords, tokens and keys are taken out of text before anything is stored. Addresses stay.
+
+``redact`` works on any text and keeps its number of lines, so places in the source stay right. ``redact_expr``
+is the same for a Polars column; its rules are those of ``redact`` that fit one record (the multi-line forms,
+data of Secrets and block scalars, need the whole document and belong to ``redact`` alone).
+
+The patterns use neither look-around nor back-references: the same text runs in Python and in Rust's
+``regex``. Python's engine backtracks, hence bounded prefixes and a cheap test for a telling word before.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+import polars as pl
+
+MARK = "[redacted]"
+
+# Keys whose value is a secret. A word such as `token` counts where it ends the key and starts one of its
+# parts (`etcd_token`, `token`), so that `automountServiceAccountToken: true` and `secretKeyRef:` stay.
+_PASSWORD = r"[\w.\-]{0,64}(?i:password|passwd|passphrase)"
+_PARTED = (
+    r"(?:[\w.\-]{0,64}[_.\-])?(?i:token|secret|secret[_\-]?key|access[_\-]?key|secret[_\-]?access[_\-]?key"
+    r"|api[_\-]?key|private[_\-]?key|client[_\-]?secret|auth[_\-]?key|psk)"
+)
+_CAMEL = (
+    r"[\w.\-]{0,64}(?:Secret|AccessToken|AuthToken|BearerToken|RefreshToken|IdToken|ApiKey|SecretKey|AccessKey"
+    r"|PrivateKey)"
+)
+_KEY = rf"(?:{_PASSWORD}|{_PARTED}|{_CAMEL})"
+_QUOTED = r'"(?:[^"\\\n]|\\.)*"?|' + r"'[^'\n]*'?"
+
+
+class _Rule(NamedTuple):
+    words: tuple[str, ...]
+    pattern: str
+    replacement: str  # $1, $2 … in the notation of Rust; ``redact`` translates it
+
+
+_KEY_WORDS = ("passw", "passphrase", "token", "secret", "key", "psk")
+_RULES = [
+    _Rule(
+        ("private key",),
+        r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----(?:-?[^-])*(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----)?",
+        MARK,
+    ),
+    # BIRD: password "…";   password …;
+    _Rule(("password",), rf"(?i:\b(password)\s+)(?:{_QUOTED})", f'$1 "{MARK}"'),
+    _Rule(("password",), r"(?m)((?:^|[{;])[ \t]*(?i:password)[ \t]+)[^\s;\"'][^\n;]*;", f"${{1}}{MARK};"),
+    # FRR, Cisco: neighbor 10.0.0.1 password [7] …
+    _Rule(("password",), r"((?i:neighbor)[ \t]+\S+[ \t]+(?i:password)[ \t]+(?:\d[ \t]+)?)[^\n]+", f"${{1}}{MARK}"),
+    # JSON, also inside a quoted string
+    _Rule(_KEY_WORDS, rf'("{_KEY}"\s*:\s*)(?:"(?:[^"\\\n]|\\.)*"?|-?\d[\d.]*)', f'$1"{MARK}"'),
+    _Rule(_KEY_WORDS, rf'(\\+"{_KEY}\\+"\s*:\s*\\+")[^"\n]*"?', f'$1{MARK}\\"'),
+    # YAML, one key a line or in flow style; `{{`, `[`, `|`, `>` begin no plain secret
+    _Rule(
+        _KEY_WORDS,
+        rf"(?m)(^[ \t]*(?:- +)?[\"']?{_KEY}[\"']?[ \t]*:[ \t]+)(?:{_QUOTED}|[^\s{{\[|>&*!\"'][^\n]*)",
+        f"$1{MARK}",
+    ),
+    _Rule(
+        _KEY_WORDS,
+        rf"([{{,][ \t]*[\"']?{_KEY}[\"']?[ \t]*:[ \t]+)(?:{_QUOTED}|[^\s{{\[|>&*!,}}\"'][^\n,}}]*)",
+        f"$1{MARK}",
+    ),
+    # environment, command line, INI, query strings
+    _Rule(_KEY_WORDS, rf"(\b{_KEY}[ \t]?=[ \t]?)(?:{_QUOTED}|[^\s=\"'&\[][^\s\"'&]*)", f"$1{MARK}"),
+    _Rule(_KEY_WORDS, rf"(\B--{_KEY}[ \t]+)(?:{_QUOTED}|[^\s\-\"'\[][^\s\"']*)", f"$1{MARK}"),
+    # what looks like a credential by itself
+    _Rule(
+        ("authorization",),
+        r"(?i:\b(authorization[\"']?\s*[:=]\s*[\"']?(?:basic|bearer|digest|token)\s+))[^\s\"'\[][^\s\"']*",
+        f"$1{MARK}",
+    ),
+    _Rule(("bearer",), r"(?i:\b(bearer\s+))[A-Za-z0-9\-._~+/]{16,}=*", f"$1{MARK}"),
+    _Rule(("eyj",), r"\beyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{4,}(?:\.[A-Za-z0-9_\-]*)?", MARK),
+    _Rule(("://",), r"(\b[A-Za-z][A-Za-z0-9+.\-]{1,20}://[^\s/:@\"'\[]{0,256}:)[^\s/@\"'\[][^\s/@\"']*@", f"${{1}}{MARK}@"),
+    _Rule(
+        ("akia", "asia", "aida", "aroa", "agpa", "anpa"),
+        r"\b(?:AKIA|ASIA|AIDA|AROA|AGPA|ANPA)[0-9A-Z]{16}\b",
+        MARK,
+    ),
+    _Rule(("ghp_", "gho_", "ghu_", "ghs_", "ghr_"), r"\bgh[pousr]_[A-Za-z0-9]{20,}", MARK),
+]  # fmt: skip
+
+_COMPILED = [
+    (rule.words, re.compile(rule.pattern), re.sub(r"\$\{?(\d)\}?", r"\\g<\1>", rule.replacement.replace("\\", "\\\\")))
+    for rule in _RULES
+]  # fmt: skip
+_ANY_WORD = tuple(dict.fromkeys(word for rule in _RULES for word in rule.words))
+_GUARD = "(?i)" + "|".join(re.escape(word) for word in _ANY_WORD)
+
+_SECRET_KIND = re.compile(r"""["']?kind\\*["']?\s*:\s*\\*["']?Secret(?:List)?\b""")
+_DATA_HEAD = re.compile(r"""^(\s*(?:- +)?)["']?(?:data|stringData)["']?\s*:\s*$""")
+_BLOCK_HEAD = re.compile(rf"""^(\s*(?:- +)?)["']?(?:{_KEY})["']?\s*:\s*[|>][-+0-9]*\s*$""")
+_PAIR = re.compile(r"""^(\s*["']?[\w.\-]{1,253}["']?\s*:\s*)(\S.*)$""")
+_JSON_DATA = re.compile(r'(\\*"(?:data|stringData)\\*"\s*:\s*\{)[^{}]*')
+
+
+def _keep_lines(match: re.Match[str], replacement: str) -> str:
+    missing = match[0].count("\n") - replacement.count("\n")
+    return replacement + "\n" * max(missing, 0)
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip(" \t"))
+
+
+def _redact_blocks(text: str) -> str:
+    """Values below ``data:`` of a Secret and block scalars below a secret's key, in YAML text."""
+    out: list[str] = []
+    secret = False
+    head: int | None = None  # indent of the key whose deeper lines are being taken out
+    documents = re.split(r"(?m)^(?=---)", text)
+    for document in documents:
+        secret, head = bool(_SECRET_KIND.search(document)), None
+        for line in document.split("\n"):
+            if head is not None and line.strip() and _indent(line) <= head:
+                head = None
+            match = (_DATA_HEAD.match(line) if secret else None) or _BLOCK_HEAD.match(line)
+            if head is None and match:
+                head = len(match[1])
+                if match[1].lstrip().startswith("-"):
+                    head = _indent(line)
+            elif head is not None and line.strip():
+                pair = _PAIR.match(line)
+                line = f"{pair[1]}{MARK}" if pair else " " * _indent(line) + MARK
+            out.append(line)
+        out[-1] += "\0"  # documents were split before '---', not at a line end
+    return "\n".join(out).replace("\0\n", "").rstrip("\0")
+
+
+def redact(text: str) -> str:
+    """Text without passwords, tokens, private keys and data of Secrets; the number of lines stays.
+
+    Names of Secrets and their keys (``secretKeyRef``) stay: they say where a password comes from.
+    """
+    lowered = text.lower()
+    if not any(word in lowered for word in _ANY_WORD):
+        return text
+    if "secret" in lowered and _SECRET_KIND.search(text):
+        text = _JSON_DATA.sub(lambda m: _keep_lines(m, m[1] + f'"_": "{MARK}"'), text)
+    if "\n" in text and "\0" not in text and (":" in text):
+        text = _redact_blocks(text)
+    for words, pattern, replacement in _COMPILED:
+        if any(word in lowered for word in words):
+            text = pattern.sub(lambda m, r=replacement: _keep_lines(m, m.expand(r)), text)  # type: ignore[misc]
+    return text
+
+
+def redact_expr(expr: pl.Expr) -> pl.Expr:
+    """The same for a String column, rule by rule in Rust; columns without a telling word pass untouched."""
+    out = expr
+    for rule in _RULES:
+        out = out.str.replace_all(
+            rule.pattern, rule.replacement.replace("$1", "${1}").replace("${${1}}", "${1}")
+        )
+    return pl.when(expr.str.contains(_GUARD)).then(out).otherwise(expr)

@@ -1,0 +1,55 @@
+"""Physical lines of a console source with their places."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from pipeline.status.model import Reject
+
+#: A console row is a few hundred bytes; a longer line is a file of another kind, not a row worth keeping.
+MAX_LINE_BYTES = 256 * 1024
+
+_ANSI = re.compile(r"\x1b(?:\[[0-9;?]{0,16}[A-Za-z]|[()][A-Z0-9]|[=>])")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+
+
+class Line(NamedTuple):
+    """A physical line: cleaned text, byte offset in the source, byte length without the terminator."""
+
+    text: str
+    offset: int
+    length: int
+
+    @property
+    def bare(self) -> str:
+        """The text without surrounding blanks."""
+        return self.text.strip()
+
+
+def clean(raw: bytes) -> str:
+    """Text of one line: UTF-8 with replacement, without terminal colours and control characters."""
+    text = raw.decode("utf-8", "replace")
+    if "\x1b" in text:
+        text = _ANSI.sub("", text)
+    return _CONTROL.sub("", text).removeprefix("\ufeff").rstrip()
+
+
+def split_lines(data: bytes) -> tuple[list[Line], list[Reject]]:
+    """Split at ``\\n``. Lines that are binary or too long become rejects; all others are lines."""
+    lines: list[Line] = []
+    rejects: list[Reject] = []
+    offset = 0
+    pieces = data.split(b"\n")
+    if pieces and not pieces[-1]:
+        pieces.pop()
+    for piece in pieces:
+        if len(piece) > MAX_LINE_BYTES:
+            detail = f"{len(piece)} bytes in one line, at most {MAX_LINE_BYTES} are read"
+            rejects.append(Reject(offset, len(piece), 1, "line_too_long", detail))
+        elif b"\x00" in piece:
+            rejects.append(Reject(offset, len(piece), 1, "not_text", "the line holds NUL bytes"))
+        else:
+            lines.append(Line(clean(piece), offset, len(piece)))
+        offset += len(piece) + 1
+    return lines, rejects

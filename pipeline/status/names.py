@@ -1,0 +1,69 @@
+"""Protocol names, addresses and the INFO text of a BGP session."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+PROTOCOL_STATES = frozenset({"up", "start", "down", "wait", "feed", "stop", "flush"})
+BGP_STATES = frozenset(
+    {"Established", "Connect", "Active", "Idle", "OpenSent", "OpenConfirm", "Close", "Passive", "Down"}
+)
+#: Class prefixes of ``bird:proto/bgp/bgp.c`` ``bgp_err_classes``, before the text of the last error.
+ERROR_PREFIXES = ("Error: ", "Socket: ", "Received: ", "BGP Error: ", "Automatic shutdown: ")
+
+_NAME = re.compile(r"^[A-Za-z]+(?:_Workload)?_(?P<address>[0-9A-Fa-f_]+?)(?:_port_(?P<port>\d+))?$")
+_V4 = re.compile(r"^\d{1,3}(?:_\d{1,3}){3}$")
+
+
+def is_address(text: str | None) -> bool:
+    """Whether the text is an IPv4 or IPv6 address (a zone such as ``%eth0`` is allowed)."""
+    if not text or len(text) > 64:
+        return False
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def address_only(text: str | None) -> str | None:
+    """The address of ``10.0.0.1/24``, ``10.0.0.1:179``, ``[fd00::1]:179`` or a bare address; else None."""
+    if not text:
+        return None
+    host = text.strip().split("/", 1)[0]
+    if host.startswith("["):
+        host = host[1:].split("]", 1)[0]
+    elif host.count(":") == 1:
+        host = host.split(":", 1)[0]
+    return host if is_address(host) else None
+
+
+def peer_of_protocol(name: str) -> str | None:
+    """Peer address that Calico puts into a protocol name (``Mesh_10_0_0_12``), or None.
+
+    ``_`` stands for ``.`` or ``:``; ``_port_<n>`` is cut (confd ``bird.cfg.template``).
+    """
+    match = _NAME.match(name)
+    if not match:
+        return None
+    text = match["address"]
+    address = text.replace("_", ".") if _V4.match(text) else text.replace("_", ":")
+    return address if is_address(address) else None
+
+
+def split_info(info: str) -> tuple[str | None, str | None]:
+    """Split an INFO text into BGP state and last error, either of which may be missing.
+
+    ``Active        Socket: Connection refused`` -> (``Active``, ``Socket: Connection refused``);
+    a protocol that is down shows the error alone.
+    """
+    info = " ".join(info.split())
+    if not info:
+        return None, None
+    word, _, rest = info.partition(" ")
+    if word in BGP_STATES:
+        return word, rest or None
+    if info.startswith(ERROR_PREFIXES):
+        return None, info
+    return None, None

@@ -1,0 +1,126 @@
+"""Where the readers of a transcript put their rows, and what they know of the place they are in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+
+from pipeline.redact import redact
+from pipeline.status.lines import Line
+from pipeline.status.model import ConsoleFacts, NodeFact, Record, Reject, Resource, State
+from pipeline.status.stamps import since_at
+
+
+@dataclass
+class Sink:
+    """Collects rows. ``now``/``now_source`` is the time of the snapshot the current line belongs to."""
+
+    tz: tzinfo
+    now: datetime | None = None
+    now_source: str = "none"
+    segment: str = ""
+    columns: list[tuple[str, int]] = field(default_factory=list)
+    host: str | None = None
+    hosts: set[str] = field(default_factory=set)
+    pod: str | None = None
+    event_anchor: datetime | None = None
+    anchor_sought: bool = False
+    json_failures: int = 0
+    records: list[Record] = field(default_factory=list)
+    states: list[State] = field(default_factory=list)
+    node_facts: list[NodeFact] = field(default_factory=list)
+    resources: list[Resource] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+    segments: set[str] = field(default_factory=set)
+
+    def enter(self, segment: str) -> None:
+        """Say which kind of output the following lines belong to."""
+        if segment != self.segment:
+            self.segment, self.columns = segment, []
+            self.event_anchor, self.anchor_sought = None, False
+        if segment:
+            self.segments.add(segment)
+
+    def record(
+        self,
+        lines: Sequence[Line],
+        *,
+        role: str = "text",
+        family: str = "console",
+        component: str = "console",
+        level: str | None = None,
+        body: str | None = None,
+        message: str | None = None,
+        node: str | None = None,
+        pod: str | None = None,
+        protocol: str | None = None,
+        peer: str | None = None,
+        params: Mapping[str, str] | None = None,
+        at: tuple[datetime | None, str] | None = None,
+    ) -> None:
+        """Add a record made of ``lines`` (neighbours in the source); texts are redacted here."""
+        text = "\n".join(line.bare for line in lines) if message is None else message
+        first, last = lines[0], lines[-1]
+        ts, source = at or (self.now, self.now_source)
+        self.records.append(
+            Record(
+                byte_offset=first.offset,
+                byte_length=last.offset + last.length - first.offset,
+                lines=len(lines),
+                role=role,
+                family=family,
+                component=component,
+                level=level,
+                body=redact(text if body is None else body),
+                message=redact(text),
+                ts=ts,
+                ts_source=source if ts is not None else "none",
+                node=node or self.host,
+                pod=pod,
+                protocol=protocol,
+                peer=peer,
+                params={k: redact(v) for k, v in (params or {}).items() if v},
+            )
+        )
+
+    def frame(self, line: Line, component: str = "console", *, role: str = "frame") -> None:
+        """Add a line that only frames others (border, heading, banner, echo)."""
+        self.record([line], role=role, component=component)
+
+    def state(
+        self,
+        line: Line,
+        *,
+        observed_by: str,
+        state: str | None,
+        bgp_state: str | None,
+        last_error: str | None,
+        protocol: str | None = None,
+        peer: str | None = None,
+    ) -> None:
+        """Add an observation of a session, seen at the snapshot's time."""
+        self.states.append(
+            State(self.now, self.host, protocol, peer, state, bgp_state, last_error, observed_by, line.offset)
+        )
+
+    def fact(self, line: Line, fact: str, value: str, node: str | None = None) -> None:
+        """Add a fact of a node."""
+        if value:
+            self.node_facts.append(NodeFact(node or self.host, fact, redact(value), self.now, line.offset))
+
+    def resource(self, line: Line, kind: str, name: str, body: str, namespace: str | None = None) -> None:
+        """Add a resource that a table row stands for."""
+        self.resources.append(Resource(kind, namespace, name, self.now, redact(body), line.offset))
+
+    def since(self, text: str) -> dict[str, str]:
+        """Parameters of a SINCE cell: as printed, and as a time where that can be said."""
+        at = since_at(text, self.now, self.tz)
+        return {"since": text, "since_at": at.isoformat()} if at else {"since": text}
+
+    def facts(self) -> ConsoleFacts:
+        """Everything collected."""
+        only = next(iter(self.hosts)) if len(self.hosts) == 1 else None
+        return ConsoleFacts(
+            self.records, self.states, self.node_facts, self.resources, self.rejects, only, self.pod
+        )
