@@ -34,9 +34,9 @@ class Network:
     """The namespaces of one run; nothing in the machine's own namespace is changed."""
 
     def __init__(self, run_id: str, prefix_length: int) -> None:
-        self._prefix = f"{PREFIX}{run_id}-"
+        self.prefix = f"{PREFIX}{run_id}-"
         self._length = prefix_length
-        self._switch = f"{self._prefix}switch"
+        self._switch = f"{self.prefix}switch"
 
     def create(self) -> None:
         """Make the bridge."""
@@ -46,7 +46,7 @@ class Network:
 
     def namespace(self, node: Node) -> str:
         """Name of a node's namespace."""
-        return f"{self._prefix}{node.name}"
+        return f"{self.prefix}{node.name}"
 
     def add(self, nodes: Sequence[Node]) -> None:
         """Make namespaces for nodes, each with ``eth0`` on the bridge."""
@@ -106,7 +106,7 @@ class Network:
 
     def remove(self) -> None:
         """Remove every namespace of this run, with what still runs in it."""
-        remove_namespaces(self._prefix)
+        remove_namespaces(self.prefix)
 
 
 def leftovers(prefix: str = PREFIX) -> list[str]:
