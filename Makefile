@@ -1,0 +1,63 @@
+# Every target sets up what it needs; a second call is fast. `make` alone lists the targets.
+SHELL := /bin/bash
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+UV_VERSION := 0.13.9
+VENV := .venv
+READY := $(VENV)/.ready
+BIN := $(VENV)/bin
+SYSTEM_PACKAGES := bird nftables iproute2
+export UV_LINK_MODE ?= copy
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format bench lab lock system clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+
+setup: $(READY) ## make the environment in .venv (every other target does it too)
+
+$(READY): pyproject.toml requirements.lock Makefile
+	@test -n "$(PYTHON)" || { echo "peerscope needs Python 3.11 or newer with venv and pip (Debian: apt install python3-venv)"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $(READY)
+
+demo: $(READY) ## run the whole pipeline over sample_logs/ and print the report
+	$(BIN)/peerscope demo
+
+test: $(READY) system ## run the whole test suite
+	$(BIN)/python -m pytest -n auto --dist loadgroup
+
+lint: $(READY) ## ruff and the strict type checker
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(READY) ## let ruff format the code and fix what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(READY) ## measure: MB/s, lines/s and memory, against drain3 and DuckDB in the same run
+	$(BIN)/python -m tests.bench
+
+lab: $(READY) system ## record sample_logs/ anew with real BIRD daemons (root; about 40 minutes)
+	$(BIN)/python -m sample_logs.lab run --all
+
+lock: $(READY) ## resolve the dependencies anew into requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		--no-annotate --group dev --output-file requirements.lock pyproject.toml
+
+system: ## install the system packages that some tests need, when this may (root and apt)
+	@if command -v bird nft ip >/dev/null 2>&1 && [ -x "$$(command -v bird)" ] && [ -x "$$(command -v nft)" ]; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "installing $(SYSTEM_PACKAGES) for the lab tests"; \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(SYSTEM_PACKAGES); } >/dev/null 2>&1 \
+		|| echo "could not install $(SYSTEM_PACKAGES); the lab tests will be skipped"; \
+		for s in bird bird6; do systemctl disable --quiet --now $$s >/dev/null 2>&1 || true; done; \
+	else echo "not root or no apt: the lab tests that need $(SYSTEM_PACKAGES) will be skipped"; fi
+
+clean: ## remove the environment and caches (never a warehouse)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

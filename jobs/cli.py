@@ -1,0 +1,282 @@
+"""The command line: one executable, thin commands over the library.
+
+Heavy libraries are imported inside the commands, so that ``--help`` is quick.
+"""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from jobs.console import Context, print_data, print_json
+from pipeline import __version__
+from pipeline.errors import PeerscopeError
+from pipeline.settings import load_settings
+
+app = typer.Typer(
+    name="peerscope",
+    help="Finds out why BGP sessions fail in Calico clusters, from logs and status output.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class TextOrJson(StrEnum):
+    """Output of commands that print data."""
+
+    text = "text"
+    json = "json"
+
+
+Paths = Annotated[list[str], typer.Argument(metavar="PATH...", help="Log files, folders, globs or bundles.")]
+Cluster = Annotated[str, typer.Option("--cluster", help="Name of the cluster that the input belongs to.")]
+Node = Annotated[str | None, typer.Option("--node", help="Node of files that do not name theirs.")]
+Zone = Annotated[str, typer.Option("--tz", help="Zone of stamps that carry none, such as Asia/Shanghai.")]
+Format = Annotated[TextOrJson, typer.Option("--format", help="text for people, json for programs.")]
+
+
+def _version(value: bool) -> None:
+    if value:
+        print_data(f"peerscope {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _globals(
+    ctx: typer.Context,
+    warehouse: Annotated[
+        str | None,
+        typer.Option("--warehouse", metavar="DIR", help="Folder of the warehouse (PEERSCOPE_WAREHOUSE, ./warehouse)."),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE", help="TOML file with settings (PEERSCOPE_CONFIG).", envvar="PEERSCOPE_CONFIG")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Say only what failed.")] = False,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Say more; tracebacks of internal errors.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    settings, origins = load_settings({"warehouse": warehouse}, config)
+    ctx.obj = Context(settings, origins, -1 if quiet else int(verbose))
+
+
+@app.command()
+def run(
+    ctx: typer.Context,
+    paths: Paths,
+    cluster: Cluster = "default",
+    node: Node = None,
+    tz: Zone = "UTC",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be read as what, and stop.")] = False,
+    output: Format = TextOrJson.text,
+) -> None:
+    """The scheduled job: ingest, mine, analyse and publish in one go.
+
+    Example: peerscope run --cluster prod /var/log/pods bundle.tar.gz
+    """
+    from jobs import steps
+
+    if dry_run:
+        steps.dry_run(ctx.obj, paths, output)
+        return
+    steps.run(ctx.obj, paths, cluster=cluster, node=node, tz=tz, output=output)
+
+
+@app.command()
+def ingest(ctx: typer.Context, paths: Paths, cluster: Cluster = "default", node: Node = None, tz: Zone = "UTC") -> None:
+    """Read input into the warehouse; what was read before is skipped.
+
+    Example: peerscope ingest --cluster prod node-7/calico-node.log
+    """
+    from jobs import steps
+
+    steps.ingest_only(ctx.obj, paths, cluster=cluster, node=node, tz=tz)
+
+
+@app.command()
+def mine(ctx: typer.Context) -> None:
+    """Mine templates from everything that was read.
+
+    Example: peerscope mine
+    """
+    from jobs import steps
+
+    steps.mine_only(ctx.obj)
+
+
+@app.command()
+def analyze(ctx: typer.Context) -> None:
+    """Follow sessions, find incidents and their causes.
+
+    Example: peerscope analyze
+    """
+    from jobs import steps
+
+    steps.analyze_only(ctx.obj)
+
+
+@app.command()
+def publish(ctx: typer.Context) -> None:
+    """Publish a snapshot for readers (report, SQL, app).
+
+    Example: peerscope publish
+    """
+    from jobs import steps
+
+    steps.publish_only(ctx.obj)
+
+
+@app.command()
+def demo(ctx: typer.Context) -> None:
+    """Run the whole pipeline over the recordings in sample_logs/ and print the report.
+
+    Example: peerscope demo
+    """
+    from jobs import demo as job
+
+    job.demo(ctx.obj)
+
+
+class ReportFormat(StrEnum):
+    """Forms of the report."""
+
+    text = "text"
+    markdown = "markdown"
+    json = "json"
+
+
+class FailOn(StrEnum):
+    """Severity from which ``--fail-on`` leaves with exit code 1."""
+
+    warning = "warning"
+    error = "error"
+    critical = "critical"
+
+
+@app.command()
+def report(
+    ctx: typer.Context,
+    output: Annotated[ReportFormat, typer.Option("--format", help="Form of the report.")] = ReportFormat.text,
+    since: Annotated[str | None, typer.Option("--since", metavar="WHEN", help="Only incidents that were open after this: 2024-12-18, 2024-12-18T07:00Z, 6h, 7d (before the newest data).")] = None,
+    cluster: Annotated[str | None, typer.Option("--cluster", help="Only this cluster.")] = None,
+    group: Annotated[str | None, typer.Option("--group", help="Only this peering group.")] = None,
+    fail_on: Annotated[FailOn | None, typer.Option("--fail-on", help="Exit with 1 when an open incident is at least this severe.")] = None,
+) -> None:
+    """Findings for people: what failed, why, what to do, and what was not seen.
+
+    Example: peerscope report --cluster prod --fail-on error
+    """
+    from jobs import show
+
+    show.report(ctx.obj, output.value, since=since, cluster=cluster, group=group, fail_on=fail_on.value if fail_on else None)
+
+
+class SqlFormat(StrEnum):
+    """Forms of a query's result."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+    jsonl = "jsonl"
+    parquet = "parquet"
+
+
+@app.command()
+def sql(
+    ctx: typer.Context,
+    query: Annotated[str | None, typer.Argument(help="One SELECT statement.")] = None,
+    file: Annotated[Path | None, typer.Option("--file", metavar="F", help="Read the statement from a file.")] = None,
+    name: Annotated[str | None, typer.Option("--query", metavar="NAME", help="A saved question of sql/library; `--query list` names them.")] = None,
+    param: Annotated[list[str] | None, typer.Option("-p", metavar="KEY=VALUE", help="Value of a parameter ($key).")] = None,
+    output: Annotated[SqlFormat, typer.Option("--format", help="Form of the result.")] = SqlFormat.table,
+    target: Annotated[Path | None, typer.Option("--output", metavar="FILE", help="Write to a file.")] = None,
+) -> None:
+    """Ask the published snapshot, read-only.
+
+    Example: peerscope sql "select template, events from templates order by events desc limit 10"
+    """
+    from jobs import show
+
+    show.sql(ctx.obj, query, file, name, param or [], output.value, target)
+
+
+@app.command()
+def path(ctx: typer.Context) -> None:
+    """Print the path of the published DuckDB file.
+
+    Example: duckdb -readonly "$(peerscope path)"
+    """
+    from pipeline.warehouse.snapshots import current_snapshot
+
+    print_data(str(current_snapshot(ctx.obj.warehouse)))
+
+
+@app.command()
+def status(ctx: typer.Context, output: Format = TextOrJson.text) -> None:
+    """Freshness, coverage, ledger totals and whether they reconcile, rejected input.
+
+    Example: peerscope status --format json
+    """
+    from jobs import show
+
+    show.status(ctx.obj, output.value)
+
+
+@app.command()
+def explain(
+    ctx: typer.Context,
+    file: Annotated[str | None, typer.Argument(metavar="[FILE|-]", help="A file, or - for standard input.")] = None,
+    line: Annotated[str | None, typer.Option("--line", metavar="TEXT", help="One line to explain.")] = None,
+    output: Format = TextOrJson.text,
+) -> None:
+    """How each record is read: envelope, component, time, shape, category, peer, and the rule that said so.
+
+    Example: peerscope explain --line 'bird: Node_10_0_0_1: Error: Hold timer expired'
+    """
+    from jobs import explain as job
+
+    job.explain(ctx.obj, file, line, output.value)
+
+
+@app.command()
+def config(ctx: typer.Context, output: Format = TextOrJson.text) -> None:
+    """Print every setting, its value and where the value came from.
+
+    Example: peerscope config
+    """
+    origins = ctx.obj.origins
+    if output is TextOrJson.json:
+        print_json([vars(origin) for origin in origins])
+        return
+    for origin in origins:
+        print_data(f"{origin.name} = {origin.value!r}  ({origin.origin})\n    {origin.reason}")
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Entry point: runs a command and leaves with the exit codes of the contract."""
+    words = sys.argv[1:] if argv is None else argv
+    try:
+        code: Any = app(args=words, prog_name="peerscope", standalone_mode=True)
+    except PeerscopeError as exc:
+        print(f"peerscope: {exc}", file=sys.stderr)  # noqa: T201
+        sys.exit(exc.exit_code)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+    except KeyboardInterrupt:
+        print("peerscope: interrupted", file=sys.stderr)  # noqa: T201
+        sys.exit(130)
+    except Exception as exc:  # noqa: BLE001  the edge of the program: no bare traceback without -v
+        if {"-v", "--verbose"} & set(words):
+            raise
+        print(f"peerscope: internal error: {type(exc).__name__}: {exc}; run again with -v and report it", file=sys.stderr)  # noqa: T201
+        sys.exit(5)
+    sys.exit(code or 0)

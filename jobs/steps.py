@@ -1,0 +1,125 @@
+"""The scheduled job and its steps; each is safe to repeat."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from jobs.console import Context, print_data, print_json
+from pipeline import steps
+from pipeline.engines.local import InputOptions, Summary, ingest
+from pipeline.sources.archives import Refusal
+from pipeline.sources.discover import walk_sources
+from pipeline.sources.identify import SNIFF_BYTES, identify
+from pipeline.warehouse.writer import Warehouse
+
+PROGRESS_SECONDS = 0.2
+
+
+def run(ctx: Context, paths: Sequence[str], *, cluster: str, node: str | None, tz: str, output: str) -> None:
+    """Ingest, mine, analyse and publish; prints what was done."""
+    options = InputOptions(cluster, node, tz)
+    steps.check_zone(tz)
+    with Warehouse.open(ctx.warehouse, ctx.settings.lock_seconds) as warehouse:
+        done = run_into(ctx, warehouse, paths, options)
+    if output == "json":
+        print_json(done)
+        return
+    for line in _told(done):
+        ctx.say(line)
+    print_data("`peerscope report` prints the findings; `peerscope sql` asks the data.")
+
+
+def run_into(
+    ctx: Context, warehouse: Warehouse, paths: Sequence[str], options: InputOptions, *, last: bool = True
+) -> dict[str, Any]:
+    """The steps over an open warehouse; only the ``last`` of several calls mines and publishes for all."""
+    summary = ingest(warehouse, paths, options, ctx.settings, progress=_progress(ctx))
+    _report_refused(ctx, summary)
+    done: dict[str, Any] = {name: value for name, value in asdict(summary).items() if name != "refused"}
+    done["files_refused"] = len(summary.refused)
+    if last:
+        done["templates"] = steps.mine(warehouse, ctx.settings)
+        done["incidents"] = steps.analyze(warehouse, clusters=None)
+        done["snapshot"] = str(steps.publish(warehouse, ctx.settings))
+    return done
+
+
+def ingest_only(ctx: Context, paths: Sequence[str], *, cluster: str, node: str | None, tz: str) -> None:
+    """The first step alone."""
+    steps.check_zone(tz)
+    with Warehouse.open(ctx.warehouse, ctx.settings.lock_seconds) as warehouse:
+        summary = ingest(warehouse, paths, InputOptions(cluster, node, tz), ctx.settings, _progress(ctx))
+    _report_refused(ctx, summary)
+    for line in _told({**asdict(summary), "files_refused": len(summary.refused)}):
+        ctx.say(line)
+
+
+def mine_only(ctx: Context) -> None:
+    """The second step alone."""
+    with Warehouse.open(ctx.warehouse, ctx.settings.lock_seconds) as warehouse:
+        ctx.say(f"{steps.mine(warehouse, ctx.settings)} templates")
+
+
+def analyze_only(ctx: Context) -> None:
+    """The third step alone."""
+    with Warehouse.open(ctx.warehouse, ctx.settings.lock_seconds) as warehouse:
+        ctx.say(f"{steps.analyze(warehouse, clusters=None)} incidents")
+
+
+def publish_only(ctx: Context) -> None:
+    """The last step alone."""
+    with Warehouse.open(ctx.warehouse, ctx.settings.lock_seconds) as warehouse:
+        ctx.say(f"published {steps.publish(warehouse, ctx.settings)}")
+
+
+def dry_run(ctx: Context, paths: Sequence[str], output: str) -> None:
+    """Says for each source what it would be read as, and why; writes nothing."""
+    rows = []
+    for item in walk_sources(paths, ctx.settings):
+        if isinstance(item, Refusal):
+            rows.append({"path": item.path, "kind": "refused", "why": f"{item.reason}: {item.detail}"})
+            continue
+        identity = identify(item.stream.read(SNIFF_BYTES))
+        rows.append({"path": item.path, "kind": identity.kind, "why": identity.why})
+    if output == "json":
+        print_json(rows)
+        return
+    for row in rows:
+        print_data(f"{row['path']}\n    {row['kind']}: {row['why']}")
+
+
+def _report_refused(ctx: Context, summary: Summary) -> None:
+    for refusal in summary.refused:
+        ctx.say(f"not read: {refusal.path}: {refusal.reason} ({refusal.detail})")
+
+
+def _told(done: dict[str, Any]) -> list[str]:
+    lines = [
+        f"{done['files_read']} files read, {done['files_known']} known before, {done['files_refused']} not readable",
+        f"{done['lines_read']} lines read = {done['lines_parsed']} parsed + {done['lines_unparsed']} unparsed"
+        f" + {done['lines_rejected']} rejected",
+    ]
+    if "incidents" in done:
+        lines.append(f"{done['templates']} templates, {done['incidents']} incidents, published {done['snapshot']}")
+    return lines
+
+
+def _progress(ctx: Context) -> Callable[[str], None]:
+    """On a terminal the file being read, rewritten in place; with -v a line for each file; else nothing."""
+    if ctx.verbosity > 0:
+        return ctx.detail
+    if ctx.verbosity < 0 or not sys.stderr.isatty():
+        return lambda _: None
+    last = [0.0]
+
+    def show(path: str) -> None:
+        now = time.monotonic()
+        if now - last[0] >= PROGRESS_SECONDS:
+            last[0] = now
+            sys.stderr.write(f"\r\x1b[Kreading {path[-70:]}\r")
+
+    return show
