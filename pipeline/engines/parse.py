@@ -1,0 +1,224 @@
+"""From a work item to facts: the one pure function that every engine calls.
+
+Bytes in, frames out; no clock, no disk, no state. Small sources are parsed together, a large source comes in
+several items cut at line ends. Lines that matter are kept whole, all lines are counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+
+from pipeline.engines.facts import (
+    COUNTS,
+    NODE_FACTS,
+    OBSERVED,
+    RECORDS,
+    REJECTS,
+    RESOURCES,
+    STATES,
+    TALLY,
+    Facts,
+    conform,
+)
+from pipeline.engines.readers import QuietFacts, read_console, read_logs
+from pipeline.grammar import Ruleset
+from pipeline.settings import Settings
+from pipeline.sources.identify import Identity
+
+CONTINUATION = "<continuation>"
+BLANK = "<blank>"
+FRAME = "<frame>"
+LOUD = ("warning", "error", "fatal")
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Bytes of one source and what is known of it; ``offset`` is where the bytes stand in it.
+
+    ``node`` and ``pod`` come from the path or the command line; ``reference`` is the time at which the source
+    was written or collected (its modification time or the stamp in its name).
+    """
+
+    src: int
+    path: str
+    identity: Identity
+    data: bytes
+    offset: int = 0
+    node: str | None = None
+    pod: str | None = None
+    container: str | None = None
+    service: str | None = None
+    tz: str = "UTC"
+    reference: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Understood:
+    """Records with what the grammar says of them, and the rest of what the sources hold."""
+
+    spoken: pl.DataFrame
+    silent: pl.DataFrame
+    quiet: QuietFacts
+
+
+def understand_pieces(pieces: Sequence[Piece], ruleset: Ruleset, settings: Settings) -> Understood:
+    """Read the pieces and ask the grammar; rows keep the order of sources and offsets."""
+    logs = [piece for piece in pieces if piece.identity.family == "log"]
+    others = [piece for piece in pieces if piece.identity.family in ("console", "document", "config")]
+    lines, blank = read_logs(logs, settings)
+    quiet = read_console(others)
+    records = pl.concat([lines, quiet.records])
+    spoken = _prefer_reader(ruleset.understand(records.filter(~pl.col("silent"))))
+    framing = _lines_of(records.filter(pl.col("silent")))
+    silent = pl.concat(
+        [blank.with_columns(shape=pl.lit(BLANK)), framing.with_columns(shape=pl.lit(FRAME))]
+    )
+    return Understood(spoken, silent, quiet)
+
+
+def parse(pieces: Sequence[Piece], ruleset: Ruleset, settings: Settings) -> Facts:
+    """Facts of the pieces: counts of all lines, and whole the records that matter."""
+    read = understand_pieces(pieces, ruleset, settings)
+    spoken, quiet = read.spoken, read.quiet
+    return Facts(
+        records=conform(_keep(spoken, settings.template_examples), RECORDS),
+        counts=pl.concat([_count(spoken), _count_silent(read.silent)]),
+        states=pl.concat([conform(_log_states(spoken), STATES), conform(quiet.states, STATES)]),
+        resources=conform(quiet.resources, RESOURCES),
+        node_facts=pl.concat([conform(_log_facts(spoken), NODE_FACTS), conform(quiet.node_facts, NODE_FACTS)]),
+        rejects=conform(quiet.rejects, REJECTS),
+        observed=conform(_observed(spoken), OBSERVED),
+        tally=conform(_tally(pieces, spoken, read.silent, quiet.rejects), TALLY),
+    )
+
+
+def _prefer_reader(spoken: pl.DataFrame) -> pl.DataFrame:
+    peer = pl.coalesce("read_peer", "peer")
+    return spoken.with_columns(
+        protocol=pl.coalesce("read_protocol", "protocol"),
+        peer=peer,
+        peers=pl.when((pl.col("peers").list.len() == 0) & peer.is_not_null())
+        .then(pl.concat_list(peer))
+        .otherwise(pl.col("peers")),
+        params=pl.when(pl.col("read_params").is_null() | (pl.col("read_params") == "{}"))
+        .then(pl.col("params"))
+        .when(pl.col("params") == "{}")
+        .then(pl.col("read_params"))
+        .otherwise(
+            pl.col("read_params").str.strip_suffix("}") + ", " + pl.col("params").str.strip_prefix("{")
+        ),
+    )
+
+
+def _keep(spoken: pl.DataFrame, examples: int) -> pl.DataFrame:
+    """Records that matter: not benign, or loud, or among the first of their shape in their source."""
+    matters = (pl.col("category") != "benign") | pl.col("level").is_in(LOUD)
+    early = pl.int_range(pl.len()).over("src", "component", "rule", "shape") < examples
+    kept = spoken.filter(matters | early)
+    return kept.with_columns(byte_offset=pl.col("offset"), byte_length=pl.col("length"))
+
+
+def _count(spoken: pl.DataFrame) -> pl.DataFrame:
+    keys = ["src", "minute", "node", "component", "level"]
+    said = ["shape", "rule", "category", "severity"]
+    minutes = spoken.select(
+        *(pl.col(name) for name in ("src", "node", "component", "level", *said, "lines")),
+        minute=pl.col("ts").dt.truncate("1m"),
+    )
+    counts = minutes.group_by([*keys, *said], maintain_order=True).agg(
+        events=pl.len().cast(pl.UInt64), more=(pl.col("lines") - 1).sum()
+    )
+    more = counts.filter(pl.col("more") > 0).group_by(["src", "minute", "node", "component"], maintain_order=True)
+    joined = _count_silent(more.agg(events=pl.col("more").sum(), shape=pl.lit(CONTINUATION)))
+    return pl.concat([conform(counts, COUNTS), joined])
+
+
+def _lines_of(framing: pl.DataFrame) -> pl.DataFrame:
+    """Physical lines of borders, headings and prompts, in the columns of the blank lines' counts."""
+    keys = ["src", "minute", "node", "component", "level"]
+    return (
+        framing.with_columns(minute=pl.col("ts").dt.truncate("1m"))
+        .group_by(keys, maintain_order=True)
+        .agg(events=pl.col("lines").sum().cast(pl.UInt64))
+    )
+
+
+def _count_silent(counts: pl.DataFrame) -> pl.DataFrame:
+    """Lines that say nothing of their own: they are counted, under a shape that names what they are."""
+    benign = {"rule": pl.lit(None), "category": pl.lit("benign"), "severity": pl.lit("info")}
+    return conform(counts.with_columns(**benign), COUNTS)
+
+
+def _log_states(spoken: pl.DataFrame) -> pl.DataFrame:
+    """What log lines say of a session's end; table rows bring their states themselves."""
+    told = spoken.filter(
+        ~pl.col("tabular")
+        & (
+            pl.col("session_state").is_not_null()
+            | pl.col("session_bgp_state").is_not_null()
+            | pl.col("session_last_error").is_not_null()
+        )
+    )
+    probes = spoken.filter(pl.col("rule").str.starts_with("probe.") & (pl.col("peers").list.len() > 0))
+    common = ["src", "ts", "node", "protocol"]
+    log = told.select(
+        *common,
+        "peer",
+        state=pl.col("session_state"),
+        bgp_state=pl.col("session_bgp_state"),
+        last_error=pl.col("session_last_error"),
+        observed_by=pl.lit("log"),
+        byte_offset=pl.col("offset"),
+    )
+    # a probe names every peer that is not established, and nothing about why
+    probe = probes.explode("peers").select(
+        "src", "ts", "node", peer=pl.col("peers"), observed_by=pl.lit("probe"), byte_offset=pl.col("offset")
+    )
+    return pl.concat([conform(log, STATES), conform(probe, STATES)])
+
+
+def _log_facts(spoken: pl.DataFrame) -> pl.DataFrame:
+    """Versions and names that programs print about their own node (rules whose params name a fact)."""
+    said = spoken.filter(pl.col("rule").is_not_null() & ~pl.col("tabular"))
+    facts = []
+    for name in ("calico_version", "bird_version", "node_name", "kernel_version"):
+        value = pl.col("params").str.json_path_match(f"$.{name}")
+        found = said.filter(pl.col("params").str.contains(f'"{name}"', literal=True)).select(
+            "src", "node", fact=pl.lit(name), value=value, observed_at=pl.col("ts"), byte_offset=pl.col("offset")
+        )
+        facts.append(conform(found, NODE_FACTS))
+    return pl.concat(facts).filter(pl.col("value").is_not_null())
+
+
+def _observed(spoken: pl.DataFrame) -> pl.DataFrame:
+    timed = spoken.filter(pl.col("ts").is_not_null() & pl.col("ts_source").is_in(["envelope", "line", "neighbour"]))
+    return timed.group_by(["src", "node", "component"], maintain_order=True).agg(
+        first_ts=pl.col("ts").min(), last_ts=pl.col("ts").max(), lines=pl.col("lines").sum().cast(pl.UInt64)
+    )
+
+
+def _tally(
+    pieces: Sequence[Piece], spoken: pl.DataFrame, silent: pl.DataFrame, rejects: pl.DataFrame
+) -> pl.DataFrame:
+    sources = pl.DataFrame({"src": sorted({piece.src for piece in pieces})}, schema={"src": pl.UInt32})
+    unread = pl.col("rule").is_null()
+    read = spoken.group_by("src").agg(
+        records_lines=pl.col("lines").sum().cast(pl.UInt64),
+        lines_unparsed=unread.sum().cast(pl.UInt64),
+        node=pl.col("node").drop_nulls().first(),
+        pod=pl.col("pod").drop_nulls().first(),
+    )
+    empty = silent.group_by("src").agg(silent_lines=pl.col("events").sum().cast(pl.UInt64))
+    refused = rejects.group_by("src").agg(lines_rejected=pl.col("lines").sum().cast(pl.UInt64))
+    tally = sources.join(read, on="src", how="left").join(empty, on="src", how="left").join(refused, on="src", how="left")
+    zero = tally.with_columns(
+        pl.col("records_lines", "silent_lines", "lines_unparsed", "lines_rejected").fill_null(0)
+    )
+    return zero.with_columns(
+        lines_read=pl.col("records_lines") + pl.col("silent_lines") + pl.col("lines_rejected"),
+        lines_parsed=pl.col("records_lines") + pl.col("silent_lines") - pl.col("lines_unparsed"),
+    )

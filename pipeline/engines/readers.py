@@ -1,0 +1,147 @@
+"""Readers of the source families, all giving one frame of records for the grammar.
+
+The frame has ``src, ts, ts_source, node, pod, component, level, family, body, message, offset, length,
+lines`` and, from tables and documents, ``read_protocol, read_peer, read_params``. ``tabular`` marks rows that
+bring their states themselves, ``silent`` those that only frame others (borders, headings, prompts).
+"""
+
+from __future__ import annotations
+
+import zoneinfo
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from pipeline.engines.facts import NODE_FACTS, REJECTS, RESOURCES, STATES, conform
+from pipeline.inventory.bird_config import parse_bird_config
+from pipeline.inventory.documents import parse_documents
+from pipeline.redact import redact_expr
+from pipeline.settings import Settings
+from pipeline.sources.envelopes import strip_envelopes
+from pipeline.sources.headers import parse_headers
+from pipeline.sources.lines import Chunk, split_lines
+from pipeline.sources.records import join_continuations, join_pieces, place_in_time
+from pipeline.sources.times import UTC_US
+from pipeline.status import parse_console
+from pipeline.status.model import Facts as RowFacts
+
+if TYPE_CHECKING:
+    from pipeline.engines.parse import Piece
+
+READ = pl.Schema(
+    {
+        "src": pl.UInt32, "ts": UTC_US, "ts_source": pl.String, "node": pl.String, "pod": pl.String,
+        "component": pl.String, "level": pl.String, "family": pl.String, "body": pl.String,
+        "message": pl.String, "offset": pl.UInt64, "length": pl.UInt32, "lines": pl.UInt32,
+        "read_protocol": pl.String, "read_peer": pl.String, "read_params": pl.String,
+        "tabular": pl.Boolean, "silent": pl.Boolean,
+    }
+)  # fmt: skip
+_BLANKS = pl.Schema(
+    {"src": pl.UInt32, "minute": UTC_US, "node": pl.String, "component": pl.String, "level": pl.String, "events": pl.UInt64}
+)
+SILENT_ROLES = ("detail", "frame", "stamp", "echo", "blank")
+
+
+@dataclass(frozen=True)
+class QuietFacts:
+    """What tables, documents and configurations say; ``records`` has the schema ``READ``."""
+
+    records: pl.DataFrame
+    states: pl.DataFrame
+    resources: pl.DataFrame
+    node_facts: pl.DataFrame
+    rejects: pl.DataFrame
+
+
+def read_logs(pieces: Sequence[Piece], settings: Settings) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Records of the logs among the pieces, and the counts of their blank lines."""
+    frames, blanks = [READ.to_frame()], [_BLANKS.to_frame()]
+
+    def alike(piece: Piece) -> tuple[tuple[str, ...], str, str]:
+        year = piece.reference.isoformat()[:10] if piece.reference else ""
+        return piece.identity.chain, piece.tz, year
+
+    for _, group in groupby(sorted(pieces, key=alike), key=alike):
+        records, blank = _read_alike(list(group), settings)
+        frames.append(records)
+        blanks.append(blank)
+    return pl.concat(frames).sort("src", "offset"), pl.concat(blanks)
+
+
+def _read_alike(pieces: Sequence[Piece], settings: Settings) -> tuple[pl.DataFrame, pl.DataFrame]:
+    first = pieces[0]
+    lines = split_lines([Chunk(p.src, p.data, p.offset) for p in pieces], settings.line_bytes)
+    empty = lines["raw"].str.strip_chars() == ""
+    blank = lines.filter(empty).group_by("src", maintain_order=True).agg(events=pl.len().cast(pl.UInt64))
+    frame = strip_envelopes(lines.filter(~empty), first.identity.chain, first.tz, first.reference)
+    frame = join_pieces(frame, settings.record_lines)
+    frame = join_continuations(parse_headers(frame, first.tz, first.reference), settings.record_lines)
+    frame = place_in_time(frame).join(_about(pieces), on="src", how="left", suffix="_known", maintain_order="left")
+    body = pl.col("body").str.slice(0, settings.message_bytes)
+    frame = frame.with_columns(
+        body=redact_expr(body),
+        node=pl.coalesce("node_known", "host"),
+        pod=pl.coalesce("pod", "pod_known"),
+        component=pl.when(pl.col("component") == "bird").then(pl.coalesce("bird_known", "component")).otherwise("component"),
+        tabular=pl.lit(False),
+        silent=pl.lit(False),
+    ).with_columns(message=pl.col("body"))
+    return conform(frame, READ), conform(blank, _BLANKS)
+
+
+def _about(pieces: Sequence[Piece]) -> pl.DataFrame:
+    rows = {p.src: (p.src, p.node, p.pod, p.service if p.service in ("bird", "bird6") else None) for p in pieces}
+    schema = {"src": pl.UInt32, "node_known": pl.String, "pod_known": pl.String, "bird_known": pl.String}
+    return pl.DataFrame(list(rows.values()), schema=schema, orient="row")
+
+
+def read_console(pieces: Sequence[Piece]) -> QuietFacts:
+    """Records, states, resources and facts of the other families, one source after another."""
+    parts = [_read_one(piece) for piece in pieces]
+    return QuietFacts(
+        *(
+            pl.concat([getattr(part, name) for part in parts] or [schema.to_frame()])
+            for name, schema in (
+                ("records", READ), ("states", STATES), ("resources", RESOURCES),
+                ("node_facts", NODE_FACTS), ("rejects", REJECTS),
+            )
+        )
+    )  # fmt: skip
+
+
+def _read_one(piece: Piece) -> QuietFacts:
+    rows: RowFacts
+    if piece.identity.family == "document":
+        rows = parse_documents(piece.data)
+    elif piece.identity.family == "config":
+        rows = parse_bird_config(piece.data)
+    else:
+        rows = parse_console(piece.data, tz=zoneinfo.ZoneInfo(piece.tz), observed_at=piece.reference)
+    node = piece.node or rows.node
+    pod = piece.pod or rows.pod
+    records = rows.records_frame().rename(
+        {"byte_offset": "offset", "byte_length": "length", "protocol": "read_protocol", "peer": "read_peer",
+         "params": "read_params"}
+    ).with_columns(
+        src=pl.lit(piece.src),
+        tabular=pl.lit(True),
+        silent=pl.col("role").is_in(SILENT_ROLES),
+        node=pl.col("node").fill_null(node),
+        pod=pl.col("pod").fill_null(pod),
+        body=redact_expr(pl.col("body")),
+        message=redact_expr(pl.col("message")),
+    )  # fmt: skip
+    own = {"src": pl.lit(piece.src)}
+    named = {**own, "node": pl.col("node").fill_null(node)}
+    when = piece.reference
+    return QuietFacts(
+        conform(records, READ),
+        conform(rows.states_frame().with_columns(**named), STATES),
+        conform(rows.resources_frame().with_columns(**own, observed_at=pl.col("observed_at").fill_null(when)), RESOURCES),
+        conform(rows.node_facts_frame().with_columns(**named, observed_at=pl.col("observed_at").fill_null(when)), NODE_FACTS),
+        conform(rows.rejects_frame().with_columns(**own), REJECTS),
+    )

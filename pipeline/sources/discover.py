@@ -1,0 +1,85 @@
+"""From the paths of a run to the sources in them: files, folders, globs, archives, compressed files.
+
+A *source* is one decompressed stream of bytes with a name (``bundle.tar.gz!nodes/a/0.log`` inside an
+archive). Nothing is written to disk; links inside archives, devices and FIFOs are never followed; sizes are
+capped. What cannot be read becomes a ``Refusal`` with a reason and the walk goes on.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from pipeline.errors import MissingInputError
+from pipeline.settings import Settings
+from pipeline.sources.archives import Member, Refusal, open_members
+
+
+@dataclass(frozen=True)
+class Source:
+    """A named stream; it must be read before the walk moves on (archives are read once, in order)."""
+
+    path: str
+    stream: BinaryIO
+    mtime: datetime | None
+    size: int | None = None
+
+
+def expand_paths(paths: Sequence[str]) -> list[Path]:
+    """Files named by the arguments: files as they are, folders walked, globs expanded; sorted, no doubles.
+
+    Raises:
+        MissingInputError: a path does not exist, or nothing at all was found.
+    """
+    found: dict[str, Path] = {}
+    for text in paths:
+        for path in _expand(text):
+            found.setdefault(os.path.realpath(path), path)
+    if not found:
+        raise MissingInputError(
+            f"nothing to read in {', '.join(paths) or 'no path'}: give log files, folders, globs or bundles"
+        )
+    return sorted(found.values())
+
+
+def _expand(text: str) -> Iterator[Path]:
+    path = Path(text)
+    if path.is_dir():
+        for folder, folders, names in os.walk(path):
+            folders[:] = sorted(name for name in folders if not name.startswith(".git"))
+            yield from (Path(folder, name) for name in sorted(names))
+    elif path.exists():
+        yield path
+    else:
+        matches = sorted(glob.glob(text, recursive=True)) if glob.has_magic(text) else []  # noqa: PTH207
+        if not matches:
+            raise MissingInputError(f"{text}: no such file, folder or match; check the path")
+        for match in matches:
+            yield from _expand(match)
+
+
+def walk_sources(paths: Sequence[str], settings: Settings) -> Iterator[Source | Refusal]:
+    """Every source below the paths, in a fixed order; archives are opened on the way.
+
+    Raises:
+        MissingInputError: see ``expand_paths``.
+    """
+    for path in expand_paths(paths):
+        name = str(path)
+        try:
+            status = path.stat()
+            if not stat.S_ISREG(status.st_mode):
+                yield Refusal(name, "not a regular file", "devices, sockets and FIFOs are not read")
+                continue
+            mtime = datetime.fromtimestamp(status.st_mtime, UTC)
+            with path.open("rb") as stream:
+                for item in open_members(Member(name, stream, mtime, status.st_size), settings):
+                    yield item if isinstance(item, Refusal) else Source(item.path, item.stream, item.mtime, item.size)
+        except OSError as exc:
+            yield Refusal(name, "unreadable file", exc.strerror or type(exc).__name__)

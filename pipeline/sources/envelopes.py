@@ -1,0 +1,161 @@
+"""What carries a log line: who wrote it, when, and the line inside.
+
+An envelope is a pattern with named groups in the linear-time dialect of Polars. Envelopes nest
+(``kubectl logs --prefix --timestamps``, svlogd inside CRI), so ``detect_chain`` finds the layers of a source
+from its first lines, outermost first, and ``strip_envelopes`` takes them off. A line that does not fit its
+source's chain is kept bare. Formats: docs of CRI, runit's svlogd(8), RFC 3164, RFC 5424, systemd's
+``journalctl -o``, ``dmesg(1)``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+
+from pipeline.sources.jsonlines import JSON_LAYERS, strip_json
+from pipeline.sources.times import UTC_US, parse_stamps
+
+_ISO = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d+)?"
+_ZONE = r"(?:Z|[+-]\d\d:?\d\d)"
+_PROGRAM = r"(?P<program>[A-Za-z0-9_./@()-]+?)(?:\[(?P<pid>\d+)\])?"
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """One layer: ``pattern`` has the group ``rest`` and any of stamp, stream, part, host, program, pid, pod."""
+
+    name: str
+    pattern: str
+    style: str | None = None
+    program: str | None = None
+
+    @property
+    def groups(self) -> list[str]:
+        return list(re.compile(self.pattern).groupindex)
+
+    def __post_init__(self) -> None:
+        # a record that came as JSON may hold line ends: the dot takes them too
+        object.__setattr__(self, "pattern", "(?s)" + self.pattern)
+
+
+# The order decides between envelopes that fit the same lines: the more specific one stands first.
+ENVELOPES: tuple[Envelope, ...] = (
+    Envelope(
+        "cri",
+        rf"^(?P<stamp>{_ISO}{_ZONE}) (?P<stream>stdout|stderr) (?P<part>[FP])(?::\S*)?(?: (?P<rest>.*))?$",
+        "iso",
+    ),
+    Envelope("kubectl-prefix", r"^\[pod/(?P<pod>[^/\]]+)/(?P<container>[^\]]+)\] (?P<rest>.*)$"),
+    Envelope(
+        "rfc5424",
+        rf"^<\d{{1,3}}>1 (?P<stamp>{_ISO}{_ZONE}) (?P<host>\S+) (?P<program>\S+) (?P<pid>\S+) \S+ "
+        r"(?:-|\[(?:[^\]\\]|\\.)*\]) ?(?P<rest>.*)$",
+        "iso",
+    ),
+    Envelope(
+        "dmesg-time",
+        r"^\[(?P<stamp>[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4})\] (?P<rest>.*)$",
+        "ctime",
+        "kernel",
+    ),
+    Envelope("dmesg-iso", rf"^(?P<stamp>{_ISO}[+-]\d\d:\d\d) (?P<rest>[A-Za-z][\w .-]*: .*)$", "iso", "kernel"),
+    Envelope("dmesg", r"^(?:<\d+>)?\[ *\d+\.\d{6}\] (?P<rest>.*)$", None, "kernel"),
+    Envelope(
+        "svlogd", r"^(?P<stamp>\d{4}-\d\d-\d\d_\d\d:\d\d:\d\d\.\d{5}) (?P<rest>.*)$", "iso_underscore"
+    ),
+    Envelope(
+        "journald-iso",
+        rf"^(?P<stamp>{_ISO}{_ZONE}) (?P<host>[\w.-]+) {_PROGRAM}: (?P<rest>.*)$",
+        "iso",
+    ),
+    Envelope(
+        "rfc3164",
+        r"^(?:<\d{1,3}>)?(?P<stamp>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d+)?) "
+        rf"(?:(?P<host>[\w.:-]*[\w.-]) )?{_PROGRAM}: ?(?P<rest>.*)$",
+        "syslog",
+    ),
+    Envelope("svlogd-iso", r"^(?P<stamp>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{5}) (?P<rest>.*)$", "iso"),
+    Envelope("timestamps", rf"^(?P<stamp>{_ISO}{_ZONE}) (?P<rest>.*)$", "iso"),
+    Envelope(
+        "stern", r"^(?P<pod>[a-z0-9][a-z0-9.-]*-[a-z0-9]{5}) (?:[›>|] )?(?P<container>[a-z0-9-]+) (?:[›>|] )?(?P<rest>.*)$"
+    ),
+)
+_BY_NAME = {envelope.name: envelope for envelope in ENVELOPES}
+_COMPILED = {envelope.name: re.compile(envelope.pattern) for envelope in ENVELOPES}
+_FIELDS = ("stream", "part", "host", "program", "pid", "pod", "container")
+MAX_LAYERS = 3
+
+
+def detect_chain(lines: Sequence[str]) -> tuple[str, ...]:
+    """Names of the envelopes around these lines (a source's first ones), outermost first; () for bare lines.
+
+    A layer counts when at least half of the lines that are not blank fit it.
+    """
+    rest = [line for line in lines if line.strip()]
+    chain: list[str] = []
+    while rest and len(chain) < MAX_LAYERS:
+        found = _detect_layer(rest, chain)
+        if found is None:
+            break
+        chain.append(found)
+        matches = (_COMPILED[found].match(line) for line in rest)
+        rest = [(match["rest"] or "") for match in matches if match]
+    return tuple(chain)
+
+
+def _detect_layer(lines: Sequence[str], outer: Sequence[str]) -> str | None:
+    for envelope in ENVELOPES:
+        if envelope.name in outer or _inside_syslog(envelope.name, outer):
+            continue
+        hits = sum(1 for line in lines if _COMPILED[envelope.name].match(line))
+        if hits * 2 >= len(lines):
+            return envelope.name
+    return None
+
+
+def _inside_syslog(name: str, outer: Sequence[str]) -> bool:
+    """Inside journald or syslog only the program's own text follows, except a kernel's uptime stamp."""
+    programs = {"rfc3164", "rfc5424", "journald-iso", "dmesg", "dmesg-time", "dmesg-iso"}
+    return bool(programs & set(outer)) and name != "dmesg"
+
+
+def strip_envelopes(
+    lines: pl.DataFrame, chain: Sequence[str], tz: str = "UTC", reference: datetime | None = None
+) -> pl.DataFrame:
+    """Adds ts, rest and the fields of the layers (stream, part, host, program, pid, pod, container).
+
+    The outermost stamp wins: it was written when the line was, by a clock whose zone is known. A line that
+    does not fit a layer passes it unchanged.
+    """
+    frame = lines.with_columns(
+        rest=pl.col("raw"),
+        ts=pl.lit(None, dtype=UTC_US),
+        **{name: pl.lit(None, dtype=pl.String) for name in _FIELDS},
+    )
+    for name in chain:
+        if name in JSON_LAYERS:
+            frame = strip_json(frame, name, tz, reference)
+        else:
+            frame = _strip_layer(frame, _BY_NAME[name], tz, reference)
+    return frame
+
+
+def _strip_layer(frame: pl.DataFrame, layer: Envelope, tz: str, reference: datetime | None) -> pl.DataFrame:
+    groups = layer.groups
+    frame = frame.with_columns(layer=pl.col("rest").str.extract_groups(layer.pattern))
+    part = pl.col("layer").struct
+    matched = part.field("stamp" if "stamp" in groups else "rest").is_not_null()
+    updates = [pl.when(matched).then(part.field("rest").fill_null("")).otherwise(pl.col("rest")).alias("rest")]
+    if layer.style:
+        stamp = parse_stamps(part.field("stamp"), layer.style, tz, reference)
+        updates.append(pl.coalesce("ts", stamp).alias("ts"))
+    updates += [pl.coalesce(part.field(name), name).alias(name) for name in _FIELDS if name in groups]
+    if layer.program:
+        updates.append(
+            pl.when(matched).then(pl.lit(layer.program)).otherwise(pl.col("program")).alias("program")
+        )
+    return frame.with_columns(updates).drop("layer")

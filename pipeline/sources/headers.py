@@ -1,0 +1,205 @@
+"""The program's own line head: which program speaks, how loud, when, and what it says.
+
+After the envelopes a line begins with one of a few layouts (``LAYOUTS``). Each gives *family* (which
+part of the grammar reads the body), *component*, *level*, a stamp of its own and the *body*. Lines of no
+layout are ``plain``: they may continue the record before them (see ``records``).
+Sources: bird:sysdep/unix/log.c, calico:libcalico-go/lib/logutils, k8s.io/klog, FRR's and Cisco's manuals.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+
+from pipeline.sources.components import (
+    BODY_FAMILIES,
+    CLIENT_FILES,
+    FILE_COMPONENTS,
+    LEVELS,
+    PREFIX_COMPONENTS,
+    PROGRAMS,
+    PROBE_FILES,
+)
+from pipeline.sources.times import UTC_US, parse_stamps
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A line head: ``pattern`` captures any of stamp, level, component, file, body (always present)."""
+
+    name: str
+    pattern: str
+    family: str
+    style: str | None = None
+
+    @property
+    def groups(self) -> set[str]:
+        return set(re.compile(self.pattern).groupindex)
+
+    def __post_init__(self) -> None:
+        # a record that came as JSON may hold line ends: the dot takes them too
+        object.__setattr__(self, "pattern", "(?s)" + self.pattern)
+
+
+_DAY = r"\d{4}-\d\d-\d\d"
+_CLOCK = r"\d\d:\d\d:\d\d"
+LAYOUTS: tuple[Layout, ...] = (
+    Layout("bird", r"^(?P<component>bird6?): (?:bird6?: )*(?:<(?P<level>[A-Z]+|\?\?\?)> )?(?P<body>.*)$", "bird"),
+    Layout(
+        "bird-file",
+        rf"^(?P<stamp>{_DAY} {_CLOCK}(?:\.\d+)?) (?:\[[0-9a-f]{{4}}\] )?<(?P<level>[A-Z]+|\?\?\?)> (?P<body>.*)$",
+        "bird",
+        "iso_space",
+    ),
+    Layout(
+        "logrus",
+        rf"^(?P<stamp>{_DAY} {_CLOCK}[.,]\d{{3}}) \[(?P<level>[A-Z]+)\]\[[\d/]+\] "
+        r"(?:(?P<component>[a-z0-9-]+)/)?(?P<file>[\w.<>-]+) (?:\d+|<nil>): ?(?P<body>.*)$",
+        "go",
+        "iso_space",
+    ),
+    Layout(
+        "logrus-cut",
+        r"^(?:\[(?P<level>[A-Z]+)\]\[\d+\] )?(?:(?P<component>[a-z0-9-]+)/)?(?P<file>[\w.-]+\.go) \d+: (?P<body>.*)$",
+        "go",
+    ),
+    Layout(
+        "klog",
+        rf"^(?P<level>[IWEF])(?P<stamp>\d{{4}} {_CLOCK}\.\d{{1,6}}) +\d+ (?P<file>[\w.-]+):\d+\] ?(?P<body>.*)$",
+        "kubelet",
+        "klog",
+    ),
+    Layout("logfmt", r'^time="(?P<stamp>[^"]+)" level=(?P<level>\w+) (?P<body>msg=.*)$', "go", "iso"),
+    Layout(
+        "frr",
+        rf"^(?:(?P<stamp>\d{{4}}/\d\d/\d\d {_CLOCK}(?:\.\d+)?) )?(?P<component>BGP|ZEBRA|BFD|STATIC): "
+        r"(?:\[[A-Z0-9]{5}-[A-Z0-9]{5}\] )?(?:\[EC \d+\] )?(?P<body>.*)$",
+        "frr",
+        "slash",
+    ),
+    Layout(
+        "cisco",
+        rf"^(?:\S+: +)?(?:\d+: )?(?:[*.]?(?P<stamp>[A-Z][a-z]{{2}} [ \d]\d {_CLOCK}(?:\.\d+)?)(?: [A-Z]{{3,4}})?: )?"
+        r"(?P<body>%[A-Z0-9_]+-\d-[A-Z0-9_]+: .*)$",
+        "cisco",
+        "syslog",
+    ),
+    Layout("json", r'^(?P<body>\{".*\})$', "json"),
+    Layout("level-word", r"^(?P<level>DEBUG|INFO|WARNING|ERROR|FATAL) (?P<body>.*)$", "go"),
+)
+_PLAIN = Layout("plain", r"^\s*(?P<body>.*)$", "plain")
+# What can begin a line of no layout: those that cannot are continuations when a record stands before them.
+_CONTINUES = (
+    r"^(?:\s+\S|\+-[-+]*|\||\}|\)|goroutine \d+ \[|created by |[\w./-]+\.\(?\*?[\w.]+\)?\S*\(.*\)$|"
+    r"\[signal |rax |exit status \d+$)"
+)
+
+
+def parse_headers(frame: pl.DataFrame, tz: str = "UTC", reference: datetime | None = None) -> pl.DataFrame:
+    """Adds family, component, level, body and ``starts`` (the line begins a record); fills a missing ts.
+
+    ``ts_source`` says where the time came from: envelope, line, or none (neighbours are looked up later).
+    """
+    frame = frame.with_row_index("row").with_columns(layout=_layout_of(frame))
+    pieces = []
+    for (name,), rows in frame.partition_by("layout", as_dict=True, include_key=False).items():
+        layout = next((known for known in LAYOUTS if known.name == name), _PLAIN)
+        pieces.append(_apply(rows, layout, tz, reference))
+    return pl.concat(pieces).sort("row").drop("row")
+
+
+def _layout_of(frame: pl.DataFrame) -> pl.Series:
+    """The layout of each line; a pattern is tried on the lines that no earlier one took."""
+    layout = pl.Series("layout", [None] * frame.height, dtype=pl.String)
+    left = frame.select("rest").with_row_index("at")
+    found = []
+    for known in LAYOUTS:
+        if left.is_empty():
+            break
+        hit = left["rest"].str.contains(known.pattern)
+        if hit.any():
+            found.append(left.filter(hit).select("at", layout=pl.lit(known.name)))
+            left = left.filter(~hit)
+    if not found:
+        return layout.fill_null("plain")
+    taken = pl.concat(found)
+    return layout.scatter(taken["at"], taken["layout"]).fill_null("plain")
+
+
+def _apply(rows: pl.DataFrame, layout: Layout, tz: str, reference: datetime | None) -> pl.DataFrame:
+    groups = layout.groups
+    rows = rows.with_columns(head=pl.col("rest").str.extract_groups(layout.pattern))
+    head = pl.col("head").struct
+    text = {name: head.field(name) if name in groups else pl.lit(None, dtype=pl.String) for name in _HEAD}
+    stamp = (
+        parse_stamps(text["stamp"], layout.style, tz, reference)
+        if layout.style and "stamp" in groups
+        else pl.lit(None, dtype=UTC_US)
+    )
+    rows = rows.with_columns(
+        line_ts=stamp,
+        level=text["level"].replace_strict(LEVELS, default=None),
+        said=text["component"],
+        file=text["file"],
+        body=text["body"].fill_null(""),
+        starts=pl.lit(True) if layout is not _PLAIN else ~pl.col("rest").str.contains(_CONTINUES),
+    )
+    rows = _name_program(rows, layout)
+    return rows.with_columns(
+        ts_source=pl.when(pl.col("ts").is_not_null())
+        .then(pl.lit("envelope"))
+        .when(pl.col("line_ts").is_not_null())
+        .then(pl.lit("line"))
+        .otherwise(pl.lit("none")),
+        ts=pl.coalesce("ts", "line_ts"),
+    ).drop("head", "line_ts", "said", "file")
+
+
+_HEAD = ("stamp", "level", "component", "file", "body")
+
+
+def _name_program(rows: pl.DataFrame, layout: Layout) -> pl.DataFrame:
+    """Component and family from the layout, the program that the envelope names, and the Go file's name."""
+    program = pl.col("program").str.extract(r"([^/]+)$", 1)
+    by_program = program.replace_strict(PROGRAMS, default=program)
+    if layout.name == "logrus" or layout.name == "logrus-cut":
+        by_file = pl.col("file").replace_strict(FILE_COMPONENTS, default=pl.lit("felix"))
+        component = (
+            pl.when(pl.col("file").is_in(PROBE_FILES) & pl.col("body").str.starts_with("Number of node(s)"))
+            .then(pl.lit("probe"))
+            .otherwise(pl.coalesce(pl.col("said").replace_strict(PREFIX_COMPONENTS, default=pl.col("said")), by_file))
+        )
+        return rows.with_columns(component=component, family=pl.lit("go"))
+    if layout.name == "klog":
+        client = pl.col("file").is_in(CLIENT_FILES) & (by_program != "kubelet").fill_null(True)
+        return rows.with_columns(
+            component=pl.when(client).then(pl.lit("node")).otherwise(pl.coalesce(by_program, pl.lit("kubelet"))),
+            family=pl.when(client).then(pl.lit("go")).otherwise(pl.lit("kubelet")),
+        )
+    if layout.name == "bird":
+        return rows.with_columns(component=pl.col("said"), family=pl.lit("bird"))
+    if layout.name == "bird-file":
+        return rows.with_columns(component=pl.coalesce(by_program, pl.lit("bird")), family=pl.lit("bird"))
+    if layout.name == "logfmt":
+        gobgp = pl.col("body").str.contains(r"\bTopic=|\bKey=") | program.is_in(["bgpd", "gobgpd"])
+        body = pl.col("body").str.replace(r'^msg="((?:[^"\\]|\\.)*)"', "${1}").str.replace(r"^msg=", "")
+        return rows.with_columns(
+            component=pl.when(gobgp.fill_null(False)).then(pl.lit("gobgp")).otherwise(by_program),
+            family=pl.when(gobgp.fill_null(False)).then(pl.lit("gobgp")).otherwise(pl.lit("go")),
+            body=body,
+        )
+    if layout.name == "frr" or layout.name == "cisco":
+        return rows.with_columns(component=pl.lit(layout.name), family=pl.lit(layout.name))
+    if layout.name == "json":
+        metallb = pl.col("body").str.contains('"caller":"', literal=True)
+        return rows.with_columns(
+            component=pl.when(metallb).then(pl.lit("metallb")).otherwise(by_program),
+            family=pl.when(metallb).then(pl.lit("metallb")).otherwise(pl.lit("plain")),
+        )
+    return rows.with_columns(
+        component=by_program,
+        family=by_program.replace_strict(BODY_FAMILIES, default=pl.lit(layout.family)).fill_null(layout.family),
+    )

@@ -1,0 +1,45 @@
+"""The steps after reading: mine, analyse, publish. Each is safe to repeat and does nothing without need."""
+
+from __future__ import annotations
+
+import zoneinfo
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.errors import UsageError
+from pipeline.findings.analyse import analyse
+from pipeline.mining.templates import mine as mine_shapes
+from pipeline.settings import Settings
+from pipeline.warehouse.publish import publish as publish_snapshot
+from pipeline.warehouse.writer import Warehouse
+
+
+def mine(warehouse: Warehouse, settings: Settings) -> int:
+    """Mine templates from all shapes; returns how many there are."""
+    mined, texts = mine_shapes(warehouse.shapes(), settings.templates)
+    warehouse.store_mined(mined, texts)
+    return texts.height
+
+
+def analyze(warehouse: Warehouse, clusters: Sequence[str] | None) -> int:
+    """Derive sessions, incidents and causes of the clusters (all when None); returns the number of incidents."""
+    names = clusters or warehouse.frame("SELECT DISTINCT cluster FROM loads ORDER BY 1")["cluster"].to_list()
+    incidents = 0
+    for name in names:
+        derived = analyse(warehouse.connection, name)
+        warehouse.replace_derived(name, derived)
+        incidents += derived["incidents"].height
+    return incidents
+
+
+def publish(warehouse: Warehouse, settings: Settings) -> Path:
+    """Publish a snapshot when anything changed since the last; returns the path of the current one."""
+    return publish_snapshot(warehouse, keep=settings.keep_snapshots).path
+
+
+def check_zone(tz: str) -> None:
+    """Raises UsageError when ``tz`` is no zone that this machine knows."""
+    try:
+        zoneinfo.ZoneInfo(tz)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as exc:
+        raise UsageError(f"--tz {tz}: no such time zone; use a name such as Asia/Shanghai or UTC") from exc
