@@ -5,7 +5,8 @@
     │   ├── SettingError               a setting has a value it cannot have
     │   └── QueryError                 a query that the sandbox refuses or DuckDB cannot run
     ├── InputError                 3   nothing could be read at all
-    │   └── MissingInputError          a path that is not there, or holds nothing to read
+    │   ├── MissingInputError          a path that is not there, or holds nothing to read
+    │   └── SelectorError              a label selector that cannot be parsed
     ├── WarehouseError             3   the warehouse cannot be used as it is
     │   ├── LockedError            4   another job holds it
     │   ├── SchemaError                made by another version: migrate or use that version
@@ -84,3 +85,7 @@ class DependencyError(PeerscopeError):
     """An optional part is not installed; the message says how to get it."""
 
     exit_code = 2
+
+
+class SelectorError(InputError):
+    """A label selector that cannot be parsed; the message shows it with a caret below the place."""

@@ -11,7 +11,7 @@ The patterns use neither look-around nor back-references: the same text runs in 
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -91,6 +91,7 @@ _COMPILED = [
 _ANY_WORD = tuple(dict.fromkeys(word for rule in _RULES for word in rule.words))
 _GUARD = "(?i)" + "|".join(re.escape(word) for word in _ANY_WORD)
 
+_KEY_WHOLE = re.compile(_KEY)
 _SECRET_KIND = re.compile(r"""["']?kind\\*["']?\s*:\s*\\*["']?Secret(?:List)?\b""")
 _DATA_HEAD = re.compile(r"""^(\s*(?:- +)?)["']?(?:data|stringData)["']?\s*:\s*$""")
 _BLOCK_HEAD = re.compile(rf"""^(\s*(?:- +)?)["']?(?:{_KEY})["']?\s*:\s*[|>][-+0-9]*\s*$""")
@@ -147,6 +148,31 @@ def redact(text: str) -> str:
         if any(word in lowered for word in words):
             text = pattern.sub(lambda m, r=replacement: _keep_lines(m, m.expand(r)), text)  # type: ignore[misc]
     return text
+
+
+def is_secret_key(name: str) -> bool:
+    """Whether a field, variable or option of this name holds a secret."""
+    return len(name) <= 256 and _KEY_WHOLE.fullmatch(name) is not None
+
+
+def redact_tree(value: Any) -> Any:
+    """The same for a parsed JSON or YAML value: plain values below a secret's key, secrets inside any text.
+
+    ``{"name": "DB_PASSWORD", "value": …}`` (an environment variable) counts as a key with its value.
+    """
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, list):
+        return [redact_tree(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    variable = isinstance(value.get("name"), str) and is_secret_key(value["name"])
+    out: dict[Any, Any] = {}
+    for key, item in value.items():
+        plain = isinstance(item, str | int | float) and not isinstance(item, bool)
+        hidden = plain and (is_secret_key(str(key)) or (variable and key == "value"))
+        out[key] = MARK if hidden else redact_tree(item)
+    return out
 
 
 def redact_expr(expr: pl.Expr) -> pl.Expr:

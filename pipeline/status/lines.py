@@ -35,8 +35,8 @@ def clean(raw: bytes) -> str:
     return _CONTROL.sub("", text).removeprefix("\ufeff").rstrip()
 
 
-def split_lines(data: bytes) -> tuple[list[Line], list[Reject]]:
-    """Split at ``\\n``. Lines that are binary or too long become rejects; all others are lines."""
+def split_lines(data: bytes, max_bytes: int = MAX_LINE_BYTES) -> tuple[list[Line], list[Reject]]:
+    """Split at ``\\n``. Lines that are binary or longer than ``max_bytes`` become rejects."""
     lines: list[Line] = []
     rejects: list[Reject] = []
     offset = 0
@@ -44,8 +44,8 @@ def split_lines(data: bytes) -> tuple[list[Line], list[Reject]]:
     if pieces and not pieces[-1]:
         pieces.pop()
     for piece in pieces:
-        if len(piece) > MAX_LINE_BYTES:
-            detail = f"{len(piece)} bytes in one line, at most {MAX_LINE_BYTES} are read"
+        if len(piece) > max_bytes:
+            detail = f"{len(piece)} bytes in one line, at most {max_bytes} are read"
             rejects.append(Reject(offset, len(piece), 1, "line_too_long", detail))
         elif b"\x00" in piece:
             rejects.append(Reject(offset, len(piece), 1, "not_text", "the line holds NUL bytes"))
