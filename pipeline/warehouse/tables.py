@@ -104,5 +104,14 @@ def digest(frame: pl.DataFrame) -> str:
 
 
 def plain(frame: pl.DataFrame) -> pl.DataFrame:
-    """ENUM columns come out of DuckDB as categoricals; as text they join with everything else."""
-    return frame.with_columns(pl.col(pl.Categorical).cast(pl.String))
+    """A result with everyday types: ENUM as text, sums of whole numbers (HUGEINT) as Int64 where they fit."""
+    sums = [
+        name
+        for name, dtype in frame.schema.items()
+        if isinstance(dtype, pl.Decimal) and dtype.scale == 0 and _fits_int64(frame[name])
+    ]
+    return frame.with_columns(pl.col(pl.Categorical).cast(pl.String), pl.col(sums).cast(pl.Int64))
+
+
+def _fits_int64(values: pl.Series) -> bool:
+    return values.cast(pl.Int64, strict=False).null_count() == values.null_count()

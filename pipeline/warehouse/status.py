@@ -1,0 +1,93 @@
+"""What ``peerscope status`` says: how fresh the published data is, what it covers and whether it adds up.
+
+Read from the published snapshot alone, so it works while a job writes.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import NotPublishedError
+from pipeline.warehouse.lock import holder_pid
+from pipeline.warehouse.reader import Snapshot, open_snapshot
+from pipeline.warehouse.snapshots import list_snapshots
+
+_LEDGER = """
+SELECT count(*) AS loads,
+       coalesce(sum(files_read), 0) AS files_read, coalesce(sum(bytes_read), 0) AS bytes_read,
+       coalesce(sum(lines_read), 0) AS lines_read, coalesce(sum(lines_parsed), 0) AS lines_parsed,
+       coalesce(sum(lines_unparsed), 0) AS lines_unparsed, coalesce(sum(lines_rejected), 0) AS lines_rejected,
+       max(finished_at) AS last_load_at
+FROM loads
+"""
+_COUNTS = """
+SELECT coalesce(sum(events), 0) AS events,
+       coalesce(sum(events) FILTER (category = 'unclassified'), 0) AS unclassified,
+       coalesce(sum(events) FILTER (template_id IS NULL), 0) AS not_mined
+FROM event_counts
+"""
+_COVERAGE = """
+SELECT cluster, component, count(DISTINCT node) AS nodes,
+       min(started_at) AS first_at, max(ended_at) AS last_at,
+       round(sum(date_part('epoch', ended_at - started_at)) / 3600, 2) AS observed_hours
+FROM coverage GROUP BY cluster, component ORDER BY cluster, component
+"""
+_REJECTS = """
+SELECT reason, count(*) AS times, sum(lines) AS lines FROM rejects GROUP BY reason ORDER BY reason
+"""
+
+
+def status(directory: Path | str, now: datetime | None = None) -> dict[str, Any]:
+    """State of the warehouse in ``directory``; ``snapshot`` is None when nothing is published.
+
+    ``now`` is what ages are measured from (default: the clock). Times are aware datetimes, ages seconds.
+
+    Raises:
+        WarehouseError: the published snapshot cannot be read.
+    """
+    folder = Path(directory)
+    about: dict[str, Any] = {"warehouse": str(folder), "writer_pid": holder_pid(folder), "snapshot": None}
+    try:
+        snapshot = open_snapshot(folder)
+    except NotPublishedError as exc:
+        return about | {"message": str(exc)}
+    with snapshot:
+        return about | _published(snapshot, folder, now or datetime.now(UTC))
+
+
+def _published(snapshot: Snapshot, folder: Path, now: datetime) -> dict[str, Any]:
+    meta, ledger, counts = (_row(snapshot, query) for query in ("FROM meta", _LEDGER, _COUNTS))
+    last_event = _row(snapshot, "SELECT max(minute) AS at FROM event_counts")["at"]
+    lines = ledger["lines_parsed"] + ledger["lines_unparsed"]
+    return {
+        "snapshot": {
+            "path": str(snapshot.path),
+            "bytes": snapshot.path.stat().st_size,
+            "kept": len(list_snapshots(folder)),
+            **meta,
+        },
+        "freshness": {
+            "published_age_seconds": _age(meta["published_at"], now),
+            "last_load_at": ledger.pop("last_load_at"),
+            "last_event_at": last_event,
+            "last_event_age_seconds": _age(last_event, now),
+        },
+        "ledger": ledger,
+        "reconciles": ledger["lines_read"] == lines + ledger["lines_rejected"] and counts["events"] == lines,
+        "events_counted": counts["events"],
+        "events_not_mined": counts["not_mined"],
+        "unclassified_events": counts["unclassified"],
+        "unclassified_share": counts["unclassified"] / counts["events"] if counts["events"] else None,
+        "rejects": snapshot.frame(_REJECTS).to_dicts(),
+        "coverage": snapshot.frame(_COVERAGE).to_dicts(),
+    }
+
+
+def _row(snapshot: Snapshot, query: str) -> dict[str, Any]:
+    return snapshot.frame(query).row(0, named=True)
+
+
+def _age(moment: datetime | None, now: datetime) -> float | None:
+    return None if moment is None else (now - moment).total_seconds()
