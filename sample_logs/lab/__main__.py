@@ -1,8 +1,9 @@
-"""Command line of the lab: ``python -m sample_logs.lab list|run|clean``."""
+"""Command line of the lab: ``python -m sample_logs.lab list|run|refresh|clean``."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import signal
@@ -10,12 +11,12 @@ import sys
 from pathlib import Path
 from types import FrameType
 
-from sample_logs.lab import netns, readme, scenario
+from sample_logs.lab import netns, readme, scenario, truth
 from sample_logs.lab.recording import Collector
 from sample_logs.lab.runner import Lab
 
 RECORDINGS = Path(__file__).resolve().parent.parent
-TOOLS = ("bird", "birdc", "ip", "nft", "nstat", "sysctl", "unshare")
+TOOLS = ("bird", "birdc", "ip", "nft", "nstat", "ss", "sysctl", "unshare")
 
 
 def missing_requirements() -> list[str]:
@@ -44,10 +45,15 @@ def record(item: scenario.Scenario, out: Path) -> None:
         collector.finish(out / item.id)
 
 
-def write_index(out: Path) -> None:
-    """List the recordings that are there."""
+def refresh(out: Path) -> None:
+    """Bring what is taken from scenario files, and not from a run, up to date; list the recordings."""
     known = scenario.load_all()
     recorded = [name for name in known if (out / name / "truth.json").exists()]
+    for name in recorded:
+        path = out / name / "truth.json"
+        document = truth.with_labels(json.loads(path.read_text(encoding="utf-8")), known[name])
+        path.write_text(truth.dump(document), encoding="utf-8")
+        (out / name / "README.md").write_text(readme.render(known[name], document), encoding="utf-8")
     (out / "README.md").write_text(readme.render_index(known, recorded), encoding="utf-8")
 
 
@@ -59,6 +65,10 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("scenarios", nargs="*", metavar="SCENARIO")
     run.add_argument("--all", action="store_true", help="every scenario")
     run.add_argument("--out", type=Path, default=RECORDINGS, metavar="DIR", help="where to write")
+    again = commands.add_parser(
+        "refresh", help="bring titles, categories and READMEs of recordings up to date"
+    )
+    again.add_argument("--out", type=Path, default=RECORDINGS, metavar="DIR", help="where the recordings are")
     commands.add_parser("clean", help="remove namespaces and daemons that a killed run left")
     return parser
 
@@ -75,7 +85,7 @@ def _run(arguments: argparse.Namespace) -> int:
         signal.signal(number, _stop)
     for name in wanted:
         record(known[name], arguments.out)
-    write_index(arguments.out)
+    refresh(arguments.out)
     return 0
 
 
@@ -89,6 +99,9 @@ def main(argv: list[str] | None = None) -> int:
     if arguments.command == "clean":
         for name in netns.remove_namespaces():
             print(f"removed {name}")
+        return 0
+    if arguments.command == "refresh":
+        refresh(arguments.out)
         return 0
     try:
         return _run(arguments)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sample_logs.lab.cluster import Node, Peer
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from sample_logs.lab.runner import Lab
 
 Arguments = Mapping[str, Any]
+
+BGP_PORT = 179
 
 BROKEN = "\n# ------------- Rendered by mistake -------------\nprotocol bgp Node_ from bgp_template {\n"
 """The end of a file that BIRD cannot parse."""
@@ -37,7 +40,11 @@ def set_clients(lab: Lab, args: Arguments) -> None:
     others = group.reflectors or [name for name in group.members if lab.cluster.nodes[name] not in added]
     # The reflectors learn of a new node a little after it is there.
     lab.watch_for(START_SPACING)
-    lab.run_now([lab.cluster.nodes[name] for name in others], lab.reload)
+    silent = args.get("silent_on", ())
+    lab.run_now([lab.cluster.nodes[name] for name in others if name not in silent], lab.reload)
+    for name in silent:
+        # The file is there, the signal is lost.
+        lab.write_config(lab.cluster.nodes[name])
 
 
 def configure(lab: Lab, args: Arguments) -> None:
@@ -53,7 +60,7 @@ def configure(lab: Lab, args: Arguments) -> None:
 
 
 def write_config(lab: Lab, args: Arguments) -> None:
-    """Render, but tell BIRD nothing: a lost SIGHUP."""
+    """Render, and tell BIRD nothing; as a setup action it marks a fault that is in the plan already."""
     for node in _nodes(lab, args):
         lab.write_config(node)
 
@@ -175,7 +182,7 @@ def occupy_port(lab: Lab, args: Arguments) -> None:
         other.config.write_text(text + f"protocol bgp other {{\n  {block}\n}}\n", encoding="utf-8")
         other.start()
         lab.extra_processes.append(other)
-        lab.wait(other.socket.exists, 10, "the other BGP speaker runs")
+        lab.wait(partial(lab.network.listens, node, BGP_PORT), 10, "the other BGP speaker listens")
 
 
 def descriptor_limit(lab: Lab, args: Arguments) -> None:

@@ -131,7 +131,7 @@ class Cluster:
 
     def _add_router(self, group: Group) -> None:
         """Add a router outside the cluster and make it a global peer of every node."""
-        router = self._add(f"tor-{group.spec.name}", "outside", group, group.spec.router_as)
+        router = self._add(f"{group.spec.name}-1", "outside", group, group.spec.router_as)
         group.reflectors.append(router.name)
         for node in [item for item in self.nodes.values() if item.role != "outside"]:
             self._peer(node, router, "Global", group.spec.md5).as_number = group.spec.configured_as

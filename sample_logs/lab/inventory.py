@@ -159,7 +159,7 @@ def _bgppeers_of(cluster: Cluster, group: Group, created: float) -> list[dict[st
     if spec.kind == "external":
         router = cluster.nodes[group.reflectors[0]]
         wanted = {"peerIP": router.address, "asNumber": spec.configured_as}
-        return [_bgppeer(f"tor-{spec.name}", wanted, spec.md5, created)]
+        return [_bgppeer(f"peers-with-{router.name}", wanted, spec.md5, created)]
     reflectors = f"route-reflector == '{label}'"
     clients = {"nodeSelector": f"bgp-group == '{label}'", "peerSelector": reflectors}
     peers = [_bgppeer(f"clients-of-{label}", clients, spec.md5, created)]

@@ -78,6 +78,10 @@ class Network:
         """The limit as the node's namespace has it now."""
         return int(self.inside(node, ["sysctl", "-n", "net.core.optmem_max"]))
 
+    def listens(self, node: Node, port: int) -> bool:
+        """Whether something in the node's namespace listens on a TCP port."""
+        return bool(self.inside(node, ["ss", "-Hltn", f"sport = :{port}"]).strip())
+
     def link(self, node: Node, state: str) -> None:
         """Take the node's cable out (``down``) or put it in (``up``), at the bridge's end."""
         batch([f"link set p{node.index} {state}"], self._switch)

@@ -15,7 +15,7 @@ GROUP_KINDS = ("reflector", "mesh", "external")
 
 ACTION_ARGUMENTS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     # action: (required arguments, optional arguments)
-    "set_clients": (frozenset({"group", "count"}), frozenset({"broken_on"})),
+    "set_clients": (frozenset({"group", "count"}), frozenset({"broken_on", "silent_on"})),
     "configure": (frozenset({"nodes"}), frozenset({"how"})),
     "sysctl": (frozenset({"nodes", "key", "value"}), frozenset()),
     "signal": (frozenset({"nodes", "signal"}), frozenset()),

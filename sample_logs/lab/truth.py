@@ -10,6 +10,7 @@ from sample_logs.lab.cluster import Group
 from sample_logs.lab.inventory import Machine
 from sample_logs.lab.observe import Interval, Session, iso
 from sample_logs.lab.runner import Lab
+from sample_logs.lab.scenario import Scenario
 
 Pair = tuple[str, str]
 
@@ -87,13 +88,10 @@ def incidents(lab: Lab) -> list[dict[str, Any]]:
 
 
 def _affected(lab: Lab, pairs: list[Pair]) -> list[str]:
-    """Members with a failed session; a reflector only for sessions between reflectors."""
-    names: set[str] = set()
-    for first, second in pairs:
-        names.add(first)
-        if not _is_centre(lab, second) or _is_centre(lab, first):
-            names.add(second)
-    return sorted(names)
+    """Members with a failed session; a reflector only where no other member is at that session."""
+    names = {first for first, _ in pairs} | {second for _, second in pairs if not _is_centre(lab, second)}
+    names |= {second for first, second in pairs if _is_centre(lab, first)}
+    return sorted(name for name in names if lab.cluster.nodes[name].role != "outside")
 
 
 def _interval(interval: Interval) -> dict[str, Any]:
@@ -123,7 +121,7 @@ def _group(lab: Lab, group: Group) -> dict[str, Any]:
 def build(lab: Lab, machine: Machine, optmem_max: Mapping[str, int]) -> dict[str, Any]:
     """The whole document."""
     scenario = lab.scenario
-    return {
+    document = {
         "scenario": scenario.id,
         "title": scenario.title,
         "bird_version": machine.bird_version,
@@ -151,11 +149,22 @@ def build(lab: Lab, machine: Machine, optmem_max: Mapping[str, int]) -> dict[str
             }
             for session in sorted(lab.history.intervals)
         ],
-        "categories": list(scenario.truth.categories),
+        "categories": [],
         "incidents": incidents(lab),
         "cause": scenario.truth.cause,
+        "remedy": None,
+    }
+    return with_labels(document, scenario)
+
+
+def with_labels(document: dict[str, Any], scenario: Scenario) -> dict[str, Any]:
+    """The document with what stands in the scenario file and does not depend on the run."""
+    labels = {
+        "title": scenario.title,
+        "categories": list(scenario.truth.categories),
         "remedy": list(scenario.truth.remedy) or None,
     }
+    return {**document, **labels}
 
 
 def dump(document: Mapping[str, Any]) -> str:

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from sample_logs.lab import PASSWORD, bundle
+from sample_logs.lab.readme import render
 from sample_logs.lab.scenario import load_all
+from sample_logs.lab.truth import dump, with_labels
 
 ROOT = Path(__file__).resolve().parents[2] / "sample_logs"
 SCENARIOS = load_all()
@@ -57,6 +59,14 @@ def test_truth_is_complete(name: str) -> None:
     for group in truth["groups"]:
         assert group["kind"] in {"reflector", "mesh", "external"}
         assert group["configured_peers_start"] > 0
+
+
+@pytest.mark.parametrize("name", RECORDINGS)
+def test_readme_and_labels_are_up_to_date(name: str) -> None:
+    truth = truth_of(name)
+    assert with_labels(truth, SCENARIOS[name]) == truth
+    assert dump(truth) == (ROOT / name / "truth.json").read_text(encoding="utf-8")
+    assert render(SCENARIOS[name], truth) == (ROOT / name / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", RECORDINGS)
