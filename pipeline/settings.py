@@ -34,6 +34,7 @@ class Settings:
     member_bytes: int = _setting(8 << 30, "decompressed bytes of one archive member at most")
     archive_members: int = _setting(200_000, "members of one archive at most: a bundle of 1,000 nodes fits")
     archive_ratio: int = _setting(1000, "decompressed to compressed size at most: text reaches 100, bombs 1,000")
+    archive_free_bytes: int = _setting(64 << 20, "growth that is never questioned: small files of blanks are no bombs")
     archive_depth: int = _setting(2, "archives inside archives at most: bundles hold node bundles, not more")
     document_bytes: int = _setting(256 << 20, "JSON or YAML document at most: parsed as a whole in memory")
     batch_files: int = _setting(2000, "small files parsed together: keeps the cost of a call off each file")

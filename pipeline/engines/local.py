@@ -14,7 +14,7 @@ from pipeline.errors import MissingInputError
 from pipeline.grammar import Ruleset, load_ruleset
 from pipeline.redact import redact
 from pipeline.settings import Settings
-from pipeline.sources.archives import DECOMPRESSION_ERRORS, Refusal
+from pipeline.sources.archives import Refusal
 from pipeline.sources.discover import Source, walk_sources
 from pipeline.sources.identify import SNIFF_BYTES, Identity, identify
 from pipeline.sources.paths import names_in_path
@@ -69,14 +69,11 @@ def read_content(source: Source, settings: Settings) -> Content:
     size = settings.document_bytes if identity.family in WHOLE_FAMILIES else settings.item_bytes
     digest = blake2b(head, digest_size=16)
     pieces: list[tuple[int, bytes]] = []
-    rest, offset, damage, ended = head, 0, None, False
+    rest, offset, ended = head, 0, False
     while not ended:
         block = bytearray(rest)
         while len(block) < size:
-            try:
-                more = _read_some(source)
-            except DECOMPRESSION_ERRORS as exc:
-                damage, more = str(exc) or type(exc).__name__, b""
+            more = _read_some(source)
             if not more:
                 ended = True
                 break
@@ -86,7 +83,7 @@ def read_content(source: Source, settings: Settings) -> Content:
         if cut:
             pieces.append((offset, bytes(block[:cut])))
         rest, offset = bytes(block[cut:]), offset + cut
-    return Content(identity, pieces, digest.digest(), offset, damage)
+    return Content(identity, pieces, digest.digest(), offset, source.damage[0] if source.damage else None)
 
 
 def _read_some(source: Source) -> bytes:

@@ -7,11 +7,12 @@ bring their states themselves, ``silent`` those that only frame others (borders,
 
 from __future__ import annotations
 
+import json
 import zoneinfo
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -26,6 +27,7 @@ from pipeline.sources.lines import Chunk, split_lines
 from pipeline.sources.records import join_continuations, join_pieces, place_in_time
 from pipeline.sources.times import UTC_US
 from pipeline.status import parse_console
+from pipeline.status.model import FACT_SCHEMA, RECORD_SCHEMA, REJECT_SCHEMA, RESOURCE_SCHEMA, STATE_SCHEMA
 from pipeline.status.model import Facts as RowFacts
 
 if TYPE_CHECKING:
@@ -100,48 +102,62 @@ def _about(pieces: Sequence[Piece]) -> pl.DataFrame:
 
 
 def read_console(pieces: Sequence[Piece]) -> QuietFacts:
-    """Records, states, resources and facts of the other families, one source after another."""
-    parts = [_read_one(piece) for piece in pieces]
-    return QuietFacts(
-        *(
-            pl.concat([getattr(part, name) for part in parts] or [schema.to_frame()])
-            for name, schema in (
-                ("records", READ), ("states", STATES), ("resources", RESOURCES),
-                ("node_facts", NODE_FACTS), ("rejects", REJECTS),
-            )
-        )
-    )  # fmt: skip
+    """Records, states, resources and facts of the other families, in the order of the pieces.
 
-
-def _read_one(piece: Piece) -> QuietFacts:
-    rows: RowFacts
-    if piece.identity.family == "document":
-        rows = parse_documents(piece.data)
-    elif piece.identity.family == "config":
-        rows = parse_bird_config(piece.data)
-    else:
-        rows = parse_console(piece.data, tz=zoneinfo.ZoneInfo(piece.tz), observed_at=piece.reference)
-    node = piece.node or rows.node
-    pod = piece.pod or rows.pod
-    records = rows.records_frame().rename(
+    The sources are small and many, so rows are collected from all of them before frames are made.
+    """
+    read = [(piece, _read_one(piece)) for piece in pieces]
+    records = _gather(read, "records", {**RECORD_SCHEMA, **_NAMED})
+    records = records.rename(
         {"byte_offset": "offset", "byte_length": "length", "protocol": "read_protocol", "peer": "read_peer",
          "params": "read_params"}
     ).with_columns(
-        src=pl.lit(piece.src),
         tabular=pl.lit(True),
         silent=pl.col("role").is_in(SILENT_ROLES),
-        node=pl.col("node").fill_null(node),
-        pod=pl.col("pod").fill_null(pod),
+        node=pl.coalesce("node_known", "node"),
+        pod=pl.coalesce("pod", "pod_known"),
         body=redact_expr(pl.col("body")),
         message=redact_expr(pl.col("message")),
     )  # fmt: skip
-    own = {"src": pl.lit(piece.src)}
-    named = {**own, "node": pl.col("node").fill_null(node)}
-    when = piece.reference
+    states = _gather(read, "states", {**STATE_SCHEMA, **_NAMED})
+    facts = _gather(read, "node_facts", {**FACT_SCHEMA, **_NAMED})
+    resources = _gather(read, "resources", {**RESOURCE_SCHEMA, **_NAMED})
+    observed_at = pl.coalesce("observed_at", "when_known")
+    node = pl.coalesce("node", "node_known")
     return QuietFacts(
         conform(records, READ),
-        conform(rows.states_frame().with_columns(**named), STATES),
-        conform(rows.resources_frame().with_columns(**own, observed_at=pl.col("observed_at").fill_null(when)), RESOURCES),
-        conform(rows.node_facts_frame().with_columns(**named, observed_at=pl.col("observed_at").fill_null(when)), NODE_FACTS),
-        conform(rows.rejects_frame().with_columns(**own), REJECTS),
+        conform(states.with_columns(node=node), STATES),
+        conform(resources.with_columns(observed_at=observed_at), RESOURCES),
+        conform(facts.with_columns(node=node, observed_at=observed_at), NODE_FACTS),
+        conform(_gather(read, "rejects", {**REJECT_SCHEMA, **_NAMED}), REJECTS),
     )
+
+
+_NAMED = {"src": pl.UInt32, "node_known": pl.String, "pod_known": pl.String, "when_known": UTC_US}
+
+
+def _gather(read: Sequence[tuple[Piece, RowFacts]], kind: str, schema: dict[str, Any]) -> pl.DataFrame:
+    """One frame of all rows of a kind, with what is known of their source beside them."""
+    columns: dict[str, list[Any]] = {name: [] for name in schema}
+    own = [name for name in schema if name not in _NAMED]
+    for piece, facts in read:
+        rows = getattr(facts, kind)
+        known = (piece.src, piece.node or facts.node, piece.pod or facts.pod, piece.reference)
+        for name, value in zip(_NAMED, known, strict=True):
+            columns[name] += [value] * len(rows)
+        for name in own:
+            values = [getattr(row, name) for row in rows]
+            columns[name] += [_json(value) for value in values] if name == "params" else values
+    return pl.DataFrame(columns, schema=schema)
+
+
+def _json(params: Mapping[str, str]) -> str:
+    return json.dumps(dict(params), sort_keys=True, ensure_ascii=False) if params else "{}"
+
+
+def _read_one(piece: Piece) -> RowFacts:
+    if piece.identity.family == "document":
+        return parse_documents(piece.data)
+    if piece.identity.family == "config":
+        return parse_bird_config(piece.data)
+    return parse_console(piece.data, tz=zoneinfo.ZoneInfo(piece.tz), observed_at=piece.reference)

@@ -11,7 +11,7 @@ import glob
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -23,12 +23,16 @@ from pipeline.sources.archives import Member, Refusal, open_members
 
 @dataclass(frozen=True)
 class Source:
-    """A named stream; it must be read before the walk moves on (archives are read once, in order)."""
+    """A named stream; it must be read before the walk moves on (archives are read once, in order).
+
+    ``damage`` says, once the stream ended, why it ended early; empty for a whole one.
+    """
 
     path: str
     stream: BinaryIO
     mtime: datetime | None
     size: int | None = None
+    damage: list[str] = field(default_factory=list)
 
 
 def expand_paths(paths: Sequence[str]) -> list[Path]:
@@ -80,6 +84,9 @@ def walk_sources(paths: Sequence[str], settings: Settings) -> Iterator[Source | 
             mtime = datetime.fromtimestamp(status.st_mtime, UTC)
             with path.open("rb") as stream:
                 for item in open_members(Member(name, stream, mtime, status.st_size), settings):
-                    yield item if isinstance(item, Refusal) else Source(item.path, item.stream, item.mtime, item.size)
+                    if isinstance(item, Refusal):
+                        yield item
+                    else:
+                        yield Source(item.path, item.stream, item.mtime, item.size, item.damage)
         except OSError as exc:
             yield Refusal(name, "unreadable file", exc.strerror or type(exc).__name__)
