@@ -1,8 +1,8 @@
 """Passwords, tokens and keys are taken out of text before anything is stored. Addresses stay.
 
-``redact`` works on any text and keeps its number of lines, so places in the source stay right. ``redact_expr``
-is the same for a Polars column; its rules are those of ``redact`` that fit one record (the multi-line forms,
-data of Secrets and block scalars, need the whole document and belong to ``redact`` alone).
+``redact`` works on any text and keeps its number of lines, so places in the source stay right.
+``redact_expr`` is the same for a Polars column; its rules are those of ``redact`` that fit one record (the
+multi-line forms, data of Secrets and block scalars, need the whole document and belong to ``redact`` alone).
 
 The patterns use neither look-around nor back-references: the same text runs in Python and in Rust's
 ``regex``. Python's engine backtracks, hence bounded prefixes and a cheap test for a telling word before.
@@ -19,16 +19,17 @@ MARK = "[redacted]"
 
 # Keys whose value is a secret. A word such as `token` counts where it ends the key and starts one of its
 # parts (`etcd_token`, `token`), so that `automountServiceAccountToken: true` and `secretKeyRef:` stay.
-_PASSWORD = r"[\w.\-]{0,64}(?i:password|passwd|passphrase)"
+_PASS_KEY = r"[\w.\-]{0,64}(?i:password|passwd|passphrase)"
 _PARTED = (
     r"(?:[\w.\-]{0,64}[_.\-])?(?i:token|secret|secret[_\-]?key|access[_\-]?key|secret[_\-]?access[_\-]?key"
     r"|api[_\-]?key|private[_\-]?key|client[_\-]?secret|auth[_\-]?key|psk)"
 )
 _CAMEL = (
-    r"[\w.\-]{0,64}(?:Secret|AccessToken|AuthToken|BearerToken|RefreshToken|IdToken|ApiKey|SecretKey|AccessKey"
+    r"[\w.\-]{0,64}(?:Secret|AccessToken|AuthToken|BearerToken|RefreshToken|IdToken|ApiKey|SecretKey"
+    r"|AccessKey"
     r"|PrivateKey)"
 )
-_KEY = rf"(?:{_PASSWORD}|{_PARTED}|{_CAMEL})"
+_KEY = rf"(?:{_PASS_KEY}|{_PARTED}|{_CAMEL})"
 _QUOTED = r'"(?:[^"\\\n]|\\.)*"?|' + r"'[^'\n]*'?"
 
 
@@ -49,7 +50,11 @@ _RULES = [
     _Rule(("password",), rf"(?i:\b(password)\s+)(?:{_QUOTED})", f'$1 "{MARK}"'),
     _Rule(("password",), r"(?m)((?:^|[{;])[ \t]*(?i:password)[ \t]+)[^\s;\"'][^\n;]*;", f"${{1}}{MARK};"),
     # FRR, Cisco: neighbor 10.0.0.1 password [7] …
-    _Rule(("password",), r"((?i:neighbor)[ \t]+\S+[ \t]+(?i:password)[ \t]+(?:\d[ \t]+)?)[^\n]+", f"${{1}}{MARK}"),
+    _Rule(
+        ("password",),
+        r"((?i:neighbor)[ \t]+\S+[ \t]+(?i:password)[ \t]+(?:\d[ \t]+)?)[^\n]+",
+        f"${{1}}{MARK}",
+    ),
     # JSON, also inside a quoted string
     _Rule(_KEY_WORDS, rf'("{_KEY}"\s*:\s*)(?:"(?:[^"\\\n]|\\.)*"?|-?\d[\d.]*)', f'$1"{MARK}"'),
     _Rule(_KEY_WORDS, rf'(\\+"{_KEY}\\+"\s*:\s*\\+")[^"\n]*"?', f'$1{MARK}\\"'),
@@ -75,7 +80,11 @@ _RULES = [
     ),
     _Rule(("bearer",), r"(?i:\b(bearer\s+))[A-Za-z0-9\-._~+/]{16,}=*", f"$1{MARK}"),
     _Rule(("eyj",), r"\beyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{4,}(?:\.[A-Za-z0-9_\-]*)?", MARK),
-    _Rule(("://",), r"(\b[A-Za-z][A-Za-z0-9+.\-]{1,20}://[^\s/:@\"'\[]{0,256}:)[^\s/@\"'\[][^\s/@\"']*@", f"${{1}}{MARK}@"),
+    _Rule(
+        ("://",),
+        r"(\b[A-Za-z][A-Za-z0-9+.\-]{1,20}://[^\s/:@\"'\[]{0,256}:)[^\s/@\"'\[][^\s/@\"']*@",
+        f"${{1}}{MARK}@",
+    ),
     _Rule(
         ("akia", "asia", "aida", "aroa", "agpa", "anpa"),
         r"\b(?:AKIA|ASIA|AIDA|AROA|AGPA|ANPA)[0-9A-Z]{16}\b",
@@ -85,9 +94,13 @@ _RULES = [
 ]  # fmt: skip
 
 _COMPILED = [
-    (rule.words, re.compile(rule.pattern), re.sub(r"\$\{?(\d)\}?", r"\\g<\1>", rule.replacement.replace("\\", "\\\\")))
+    (
+        rule.words,
+        re.compile(rule.pattern),
+        re.sub(r"\$\{?(\d)\}?", r"\\g<\1>", rule.replacement.replace("\\", "\\\\")),
+    )
     for rule in _RULES
-]  # fmt: skip
+]
 _ANY_WORD = tuple(dict.fromkeys(word for rule in _RULES for word in rule.words))
 _GUARD = "(?i)" + "|".join(re.escape(word) for word in _ANY_WORD)
 
@@ -158,7 +171,7 @@ def is_secret_key(name: str) -> bool:
 def redact_tree(value: Any) -> Any:
     """The same for a parsed JSON or YAML value: plain values below a secret's key, secrets inside any text.
 
-    ``{"name": "DB_PASSWORD", "value": …}`` (an environment variable) counts as a key with its value.
+    ``{"name": "DB_PASS_WORD", "value": …}`` (an environment variable) counts as a key with its value.
     """
     if isinstance(value, str):
         return redact(value)

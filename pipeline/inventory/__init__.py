@@ -1,1 +1,1 @@
-"""What the cluster says it should be: resources, selectors, expected sessions, groups, rendered configuration."""
+"""What the cluster says it should be: resources, selectors, expected sessions, groups, bird.cfg."""

@@ -40,7 +40,7 @@ class _Collector:
     def span(self, first: int, last: int) -> tuple[int, int, int]:
         """Byte offset, byte length and number of lines; an empty span (several values on a line) has none."""
         if last < first:
-            line = self.lines[min(last, len(self.lines) - 1)]
+            line = self.lines[max(last, 0)]
             return line.offset, line.length, 0
         a, b = self.lines[first], self.lines[last]
         return a.offset, b.offset + b.length - a.offset, last - first + 1
@@ -69,7 +69,11 @@ def parse_documents(data: bytes, *, observed_at: datetime | None = None) -> Docu
 
 
 def _is_event(value: Any) -> bool:
-    return isinstance(value, dict) and value.get("kind") == "Event" and ("reason" in value or "message" in value or "note" in value)
+    return (
+        isinstance(value, dict)
+        and value.get("kind") == "Event"
+        and ("reason" in value or "message" in value or "note" in value)
+    )
 
 
 def _flatten(value: Any) -> list[dict[str, Any]]:
@@ -104,7 +108,7 @@ def _document(document: Document, out: _Collector) -> None:
     for obj in objects:
         if _is_event(obj):
             # an event among other resources: its text still matters, its lines belong to the document
-            _event(obj, document.first, document.first - 1, out)
+            _event(obj, document.first + 1, document.first, out)
         elif kind_of(obj) in KINDS and name_of(obj):
             _resource(kind_of(obj), obj, offset, out)
     _frame(document, _title(objects), out)
@@ -134,7 +138,7 @@ def _event_list(document: Document, events: list[Item], out: _Collector) -> None
         before = events[0].first
     for n, event in enumerate(events):
         last = events[n + 1].first - 1 if n + 1 < len(events) else event.last
-        _event(event.value, max(event.first, before), max(last, before - 1), out)
+        _event(event.value, before, max(last, before - 1), out)
         before = max(last + 1, before)
     if before <= document.last:
         _frame(Document(before, document.last), "list: tail", out)
@@ -150,25 +154,33 @@ def _time(*values: Any) -> datetime | None:
 
 
 def _event(obj: dict[str, Any], first: int, last: int, out: _Collector) -> None:
-    offset, length, count = out.span(first, last) if last >= first else out.span(first, first)[:2] + (0,)
+    offset, length, count = out.span(first, last)
     about = mapping(obj.get("involvedObject")) or mapping(obj.get("regarding"))
     source = mapping(obj.get("source")) or mapping(obj.get("deprecatedSource"))
     series, meta = mapping(obj.get("series")), mapping(obj.get("metadata"))
-    component = str(source.get("component") or obj.get("reportingComponent") or obj.get("reportingController") or "")
+    component = str(
+        source.get("component") or obj.get("reportingComponent") or obj.get("reportingController") or ""
+    )
     message = redact(str(obj.get("message") or obj.get("note") or "")).strip()
     node = source.get("host") or (obj.get("reportingInstance") if component == "kubelet" else None)
     if not node and about.get("kind") == "Node":
         node = about.get("name")
     pod = str(about["name"]) if about.get("kind") == "Pod" and about.get("name") else None
     ts = _time(
-        series.get("lastObservedTime"), obj.get("lastTimestamp"), obj.get("deprecatedLastTimestamp"), obj.get("eventTime"),
-        obj.get("firstTimestamp"), meta.get("creationTimestamp"),
-    )  # fmt: skip
+        series.get("lastObservedTime"),
+        obj.get("lastTimestamp"),
+        obj.get("deprecatedLastTimestamp"),
+        obj.get("eventTime"),
+        obj.get("firstTimestamp"),
+        meta.get("creationTimestamp"),
+    )
     params = {
         "reason": obj.get("reason"),
         "type": obj.get("type"),
         "count": series.get("count") or obj.get("count") or obj.get("deprecatedCount"),
-        "first_timestamp": obj.get("firstTimestamp") or obj.get("deprecatedFirstTimestamp") or obj.get("eventTime"),
+        "first_timestamp": obj.get("firstTimestamp")
+        or obj.get("deprecatedFirstTimestamp")
+        or obj.get("eventTime"),
         "pod": pod,
         "namespace": about.get("namespace") or meta.get("namespace"),
         "object": f"{about.get('kind')}/{about.get('name')}" if about.get("name") else None,
@@ -188,7 +200,9 @@ def _resource(kind: str, obj: dict[str, Any], offset: int, out: _Collector) -> N
     body = redact_tree(trim(kind, obj))
     name, namespace = name_of(obj), mapping(obj.get("metadata")).get("namespace")
     text = json.dumps(body, sort_keys=True, ensure_ascii=False)
-    out.resources.append(Resource(kind, str(namespace) if namespace else None, name, out.observed_at, text, offset))
+    out.resources.append(
+        Resource(kind, str(namespace) if namespace else None, name, out.observed_at, text, offset)
+    )
     if kind == "Node":
         _node_facts(name, body, offset, out)
     elif kind == "Pod":
@@ -212,7 +226,9 @@ def node_addresses(body: dict[str, Any]) -> list[str]:
     bgp = mapping(mapping(body.get("spec")).get("bgp"))
     found = [bgp.get("ipv4Address"), bgp.get("ipv6Address")]
     found += [notes.get("projectcalico.org/IPv4Address"), notes.get("projectcalico.org/IPv6Address")]
-    for entry in listing(mapping(body.get("status")).get("addresses")) + listing(mapping(body.get("spec")).get("addresses")):
+    for entry in listing(mapping(body.get("status")).get("addresses")) + listing(
+        mapping(body.get("spec")).get("addresses")
+    ):
         found.append(mapping(entry).get("address"))
     addresses = [address_only(value) for value in found if isinstance(value, str)]
     return list(dict.fromkeys(a for a in addresses if a))
@@ -251,7 +267,9 @@ def _node_status(name: str, body: dict[str, Any], offset: int, out: _Collector) 
             # BIRD's Passive and Down are left out by Calico (node/pkg/status): the state is then unknown
             bgp_state = str(peer.get("state") or "") or None
             state = _SESSION.get(bgp_state or "")
-            out.states.append(State(at, node, None, address, state, bgp_state, None, "caliconodestatus", offset))
+            out.states.append(
+                State(at, node, None, address, state, bgp_state, None, "caliconodestatus", offset)
+            )
 
 
 def sniff_documents(head: str) -> tuple[float, str]:
@@ -262,6 +280,8 @@ def sniff_documents(head: str) -> tuple[float, str]:
     both = "apiVersion" in head and "kind" in head
     if start.startswith(("{", "[")):
         return (0.95 if both else 0.6), "json"
-    if start.startswith(("apiVersion:", "kind:", "---", "- apiVersion", "- kind", "items:", "metadata:", "#")):
+    if start.startswith(
+        ("apiVersion:", "kind:", "---", "- apiVersion", "- kind", "items:", "metadata:", "#")
+    ):
         return (0.95 if both else 0.6), "yaml"
     return (0.3 if both else 0.0), "yaml" if both else ""

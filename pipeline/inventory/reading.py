@@ -53,7 +53,7 @@ class Document:
     items: list[Item] = field(default_factory=list)
 
 
-class _TooMuch(Exception):
+class _TooMuchError(Exception):
     """A document that is too deep or too large once its aliases are followed."""
 
 
@@ -165,21 +165,20 @@ def _json_items(text: str, begin: int, value: Any, place_of: _Places) -> list[It
 
 
 def _depth_check(text: str) -> None:
-    depth = count = 0
-    for event in yaml.parse(text, Loader=_Loader):
-        count += 1
+    depth = 0
+    for count, event in enumerate(yaml.parse(text, Loader=_Loader)):
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
         if depth > MAX_DEPTH or count > MAX_VALUES:
-            raise _TooMuch(f"nested more than {MAX_DEPTH} deep or more than {MAX_VALUES} values")
+            raise _TooMuchError(f"nested more than {MAX_DEPTH} deep or more than {MAX_VALUES} values")
 
 
 def _size(node: yaml.Node, known: dict[int, int], above: set[int]) -> int:
     """Values below a node once aliases are followed."""
     if id(node) in above:
-        raise _TooMuch("an alias that holds itself")
+        raise _TooMuchError("an alias that holds itself")
     if id(node) not in known:
         children: list[yaml.Node] = []
         if isinstance(node, yaml.MappingNode):
@@ -188,7 +187,7 @@ def _size(node: yaml.Node, known: dict[int, int], above: set[int]) -> int:
             children = node.value
         known[id(node)] = 1 + sum(_size(child, known, above | {id(node)}) for child in children)
         if known[id(node)] > MAX_VALUES:
-            raise _TooMuch(f"more than {MAX_VALUES} values once aliases are followed")
+            raise _TooMuchError(f"more than {MAX_VALUES} values once aliases are followed")
     return known[id(node)]
 
 
@@ -214,7 +213,9 @@ def _value(node: yaml.Node) -> Any:
 def _yaml(lines: list[str], start: int, end: int) -> Document:
     text = "\n".join(lines[start:end])
     if len(text) > MAX_YAML_BYTES:
-        return Document(start, end - 1, error="too_large", detail=f"{len(text)} characters of YAML in one document")
+        return Document(
+            start, end - 1, error="too_large", detail=f"{len(text)} characters of YAML in one document"
+        )
     try:
         _depth_check(text)
         node = yaml.compose(text, Loader=_Loader)
@@ -222,12 +223,14 @@ def _yaml(lines: list[str], start: int, end: int) -> Document:
             return Document(start, end - 1)
         _size(node, {}, set())
         return Document(start, end - 1, _value(node), items=_yaml_items(node, start))
-    except _TooMuch as error:
+    except _TooMuchError as error:
         return Document(start, end - 1, error="too_large", detail=str(error))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {start + mark.line + 1}" if mark else ""
-        return Document(start, end - 1, error="yaml", detail=f"{getattr(error, 'problem', None) or error}{where}")
+        return Document(
+            start, end - 1, error="yaml", detail=f"{getattr(error, 'problem', None) or error}{where}"
+        )
 
 
 def _yaml_items(node: yaml.Node, start: int) -> list[Item]:

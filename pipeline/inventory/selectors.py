@@ -1,8 +1,8 @@
 """Calico's selector language (``libcalico-go/lib/selector``).
 
-``==``, ``!=``, ``in {…}``, ``not in {…}``, ``has(x)``, ``contains``, ``starts with``, ``ends with``, ``all()``,
-``global()``, ``!``, ``&&``, ``||`` and parentheses, with either kind of quotes. ``&&`` binds more tightly than
-``||``. A label that is missing satisfies ``!=`` and ``not in`` and nothing else; the empty selector is ``all()``.
+``==``, ``!=``, ``in {…}``, ``not in {…}``, ``has(x)``, ``contains``, ``starts with``, ``ends with``,
+``all()``, ``global()``, ``!``, ``&&``, ``||`` and parentheses, with either kind of quotes. ``&&`` binds more
+tightly than ``||``. A missing label satisfies ``!=`` and ``not in`` only; the empty selector is ``all()``.
 Whether an empty field of a resource means "all" or "none" is the resource's business, not this module's.
 """
 
@@ -138,7 +138,7 @@ def _quote(value: str) -> str:
 
 
 def parse(text: str) -> Selector:
-    """Parse a selector; ``SelectorError`` shows the text with a caret below the place it cannot go on from."""
+    """Parse a selector; ``SelectorError`` shows the text with a caret below where it stops."""
     if len(text) > MAX_CHARS:
         raise SelectorError(f"selector of {len(text)} characters; at most {MAX_CHARS} are read")
     return _Parser(text).parse()

@@ -6,12 +6,37 @@ from typing import Any
 
 #: Kinds that are kept; everything else in a dump is only counted. Secrets are never kept.
 KINDS = frozenset(
-    {"Node", "Pod", "DaemonSet", "BGPPeer", "BGPConfiguration", "ClusterInformation", "Installation", "IPPool",
-     "CalicoNodeStatus", "BGPFilter"}
-)  # fmt: skip
-_OLD_KINDS = {"ippool": "IPPool", "bgppeer": "BGPPeer", "node": "Node", "bgpconfiguration": "BGPConfiguration"}
+    {
+        "Node",
+        "Pod",
+        "DaemonSet",
+        "BGPPeer",
+        "BGPConfiguration",
+        "BGPFilter",
+        "ClusterInformation",
+        "Installation",
+        "IPPool",
+        "CalicoNodeStatus",
+    }
+)
+_OLD_KINDS = {
+    "ippool": "IPPool",
+    "bgppeer": "BGPPeer",
+    "node": "Node",
+    "bgpconfiguration": "BGPConfiguration",
+}
 _ANNOTATIONS = ("projectcalico.org/", "peerscope/")
-_ENV = ("CALICO_", "IP", "FELIX_", "CLUSTER_TYPE", "BGP_", "DATASTORE_TYPE", "NODENAME", "AS", "NO_DEFAULT_POOLS")
+_ENV = (
+    "CALICO_",
+    "IP",
+    "FELIX_",
+    "CLUSTER_TYPE",
+    "BGP_",
+    "DATASTORE_TYPE",
+    "NODENAME",
+    "AS",
+    "NO_DEFAULT_POOLS",
+)
 
 
 def mapping(value: Any) -> dict[str, Any]:
@@ -74,18 +99,27 @@ def _node(obj: dict[str, Any]) -> dict[str, Any]:
 def _pod(obj: dict[str, Any]) -> dict[str, Any]:
     spec, status = mapping(obj.get("spec")), mapping(obj.get("status"))
     states = [
-        _some(s, "name", "ready", "restartCount", "lastState", "state") for s in listing(status.get("containerStatuses"))
+        _some(s, "name", "ready", "restartCount", "lastState", "state")
+        for s in listing(status.get("containerStatuses"))
     ]
     return {
         "spec": {**_some(spec, "nodeName", "hostNetwork"), "containers": _containers(spec)},
-        "status": {**_some(status, "phase", "podIP", "podIPs", "hostIP", "startTime"), "containerStatuses": states},
+        "status": {
+            **_some(status, "phase", "podIP", "podIPs", "hostIP", "startTime"),
+            "containerStatuses": states,
+        },
     }
 
 
 def _daemonset(obj: dict[str, Any]) -> dict[str, Any]:
     spec = mapping(obj.get("spec"))
     pod = mapping(mapping(spec.get("template")).get("spec"))
-    template = {"spec": {"containers": _containers(pod), "initContainers": _containers({"containers": pod.get("initContainers")})}}
+    template = {
+        "spec": {
+            "containers": _containers(pod),
+            "initContainers": _containers({"containers": pod.get("initContainers")}),
+        }
+    }
     status = _some(obj.get("status"), "desiredNumberScheduled", "numberReady", "updatedNumberScheduled")
     return {"spec": {"template": template, **_some(spec, "updateStrategy")}, "status": status}
 
@@ -101,9 +135,11 @@ def _old_peer(obj: dict[str, Any]) -> dict[str, Any]:
 
 
 def trim(kind: str, obj: dict[str, Any]) -> dict[str, Any]:
-    """The part of an object that is stored (before redaction): spec, name, labels, own annotations, status."""
+    """The part of an object that is stored (before redaction): name, labels, spec, status."""
     meta = mapping(obj.get("metadata"))
-    annotations = {k: v for k, v in mapping(meta.get("annotations")).items() if str(k).startswith(_ANNOTATIONS)}
+    annotations = {
+        k: v for k, v in mapping(meta.get("annotations")).items() if str(k).startswith(_ANNOTATIONS)
+    }
     kept = _some(meta, "name", "namespace", "labels", "creationTimestamp", "cidr", "deletionTimestamp")
     if annotations:
         kept["annotations"] = annotations

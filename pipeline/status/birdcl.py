@@ -16,13 +16,18 @@ from pipeline.status.sink import Sink
 #: ``show protocols all`` prints some 30 lines a protocol; BIRD 2 with many channels more.
 MAX_DETAIL_LINES = 400
 
-_PROTOS = "BGP|Kernel|Device|Direct|Static|BFD|Pipe|OSPF|RIP|RAdv|Babel|RPKI|Perf|L3VPN|Aggregator|MRT|BMP|EVPN|Bridge"
+_PROTOS = (
+    "BGP|Kernel|Device|Direct|Static|BFD|Pipe|OSPF|RIP|RAdv|Babel|RPKI|Perf|L3VPN|Aggregator|MRT"
+    "|BMP|EVPN|Bridge"
+)
 _CODE = re.compile(r"^([0-289]\d{3})([- ]|$)(?!\d\d-\d\d)(.*)$")
 _ROW = re.compile(
-    rf"^\s?(?P<name>[A-Za-z_][\w.\-]*)\s+(?P<proto>{_PROTOS})\s+(?P<table>\S+)\s+(?P<state>[a-z]+)(?:\s+(?P<rest>.*))?$"
+    rf"^\s?(?P<name>[A-Za-z_][\w.\-]*)\s+(?P<proto>{_PROTOS})\s+(?P<table>\S+)\s+(?P<state>[a-z]+)"
+    rf"(?:\s+(?P<rest>.*))?$"
 )
 _SINCE = re.compile(
-    r"^(\d{4}-\d\d-\d\d(?: \d\d:\d\d(?::\d\d(?:\.\d+)?)?)?|\d\d:\d\d(?::\d\d(?:\.\d+)?)?|\d\d-\d\d-\d{4}(?: \d\d:\d\d:\d\d)?|\d{5,}(?:\.\d+)?)(?=\s|$)"
+    r"^(\d{4}-\d\d-\d\d(?: \d\d:\d\d(?::\d\d(?:\.\d+)?)?)?|\d\d:\d\d(?::\d\d(?:\.\d+)?)?|\d\d-\d\d-\d{4}"
+    r"(?: \d\d:\d\d:\d\d)?|\d{5,}(?:\.\d+)?)(?=\s|$)"
 )
 _HEADER = re.compile(r"^\s?(?i:name\s+proto\s+table\s+state\s+since\s+info)\s*$")
 _READY = re.compile(r"^(?:0001 )?BIRD (?P<version>\S+) ready\.$")
@@ -30,7 +35,8 @@ _VERSION = re.compile(r"^BIRD (?P<version>v?\d\S*)$")
 _ROUTES = re.compile(r"(\d+) imported(?:, (\d+) filtered)?(?:, (\d+) exported)?(?:, (\d+) preferred)?")
 _ROUTE_COUNT = re.compile(r"^(?:Total: )?(\d+) of (\d+) routes for (\d+) networks(?: in table (\S+))?$")
 _ROUTE = re.compile(
-    r"^(?:(?P<net>[0-9A-Fa-f.:]+/\d+)\s+)?(?P<what>unreachable|blackhole|prohibit|unicast|via \S+ on \S+|dev \S+|multipath)"
+    r"^(?:(?P<net>[0-9A-Fa-f.:]+/\d+)\s+)?(?P<what>unreachable|blackhole|prohibit|unicast|via \S+"
+    r" on \S+|dev \S+|multipath)"
     r"\s*(?:\[(?P<proto>\S+) (?P<since>[\d:. -]+?)(?: from (?P<from>[^\]\s]+))?\].*)?$"
 )
 _UPTIME = {

@@ -18,9 +18,9 @@ _SINCE_CELL = re.compile(
 )
 _TYPES = ("node-to-node mesh", "node specific", "global")
 _SENTENCES = (
-    "Calico process is", "calico-node container is", "Running felix version", "No IPv4", "No IPv6", "IPv4 BGP status",
-    "IPv6 BGP status", "INFO: BIRDv", "None of the BGP backend", "The BGP backend process", "Error querying BIRD",
-    "Error querying GoBGP", "Error executing command: unable to",
+    "Calico process is", "calico-node container is", "Running felix version", "No IPv4", "No IPv6",
+    "IPv4 BGP status", "IPv6 BGP status", "INFO: BIRDv", "None of the BGP backend", "The BGP backend process",
+    "Error querying BIRD", "Error querying GoBGP", "Error executing command: unable to",
 )  # fmt: skip
 _TROUBLE = (
     "Error ",
@@ -137,6 +137,27 @@ def _version_line(line: Line, sink: Sink) -> int:
     return 0
 
 
+def _checksystem(line: Line, sink: Sink) -> int:
+    """A line of ``calicoctl node checksystem``: which kernel modules are there."""
+    text = line.bare
+    if text in ("Checking kernel version...", "Checking kernel modules..."):
+        sink.enter("calicoctl node checksystem")
+        sink.frame(line, "calicoctl")
+        return 1
+    if sink.segment != "calicoctl node checksystem":
+        return 0
+    words = text.split()
+    if len(words) == 2 and words[1] in ("OK", "FAIL"):
+        if words[0][0].isdigit():
+            sink.fact(line, "kernel_version", words[0])
+        sink.record([line], role="row", component="calicoctl", params={words[0]: words[1]})
+        return 1
+    if text.startswith("WARNING: Unable to detect"):
+        sink.record([line], component="calicoctl", level="warning")
+        return 1
+    return 0
+
+
 def read_calicoctl(lines: Sequence[Line], i: int, sink: Sink) -> int:
     """One row (with its wrapped lines), heading, border or sentence of calicoctl."""
     line = lines[i]
@@ -158,4 +179,4 @@ def read_calicoctl(lines: Sequence[Line], i: int, sink: Sink) -> int:
         level = "error" if text.startswith(_TROUBLE) else None
         sink.record([line], role="frame" if framing else "text", component="calicoctl", level=level)
         return 1
-    return _version_line(line, sink)
+    return _version_line(line, sink) or _checksystem(line, sink)

@@ -24,15 +24,24 @@ Reader = Callable[[Sequence[Line], int, Sink], int]
 
 #: In this order; the first that takes a line has it.
 READERS: tuple[Reader, ...] = (
-    read_events, read_protocols, read_calicoctl, read_status, read_routes, read_frr, read_host, read_table, read_describe,
+    read_events,
+    read_protocols,
+    read_calicoctl,
+    read_status,
+    read_routes,
+    read_frr,
+    read_host,
+    read_table,
+    read_describe,
     read_headless,
-)  # fmt: skip
+)
 
 #: kubelet cuts a probe's output at 10 KiB, the longest row there is; a longer line is text of another kind.
 MAX_ROW_CHARS = 32 * 1024
 
 _PROMPT = re.compile(
-    r"^(?:\[?(?P<user>[a-z_][\w.\-]*)@(?P<host>[\w.\-]+)[: ][^\]$#>]{0,120}\]?\s?[#$]|(?:bird|birdc|birdcl|[\w.\-]+)>|[#$])"
+    r"^(?:\[?(?P<user>[a-z_][\w.\-]*)@(?P<host>[\w.\-]+)[: ][^\]$#>]{0,120}\]?\s?[#$]|(?:bird|birdc"
+    r"|birdcl|[\w.\-]+)>|[#$])"
     r"(?:\s+(?P<command>\S.*))?$"
 )
 _COMMANDS = (
@@ -49,7 +58,8 @@ _COMMANDS = (
     "date",
 )
 _ECHO = re.compile(
-    r"^(?:show (?:protocols|status|route|bgp|ip bgp)\b[\w ]*|\++ (?:birdc|birdcl|calicoctl|kubectl|sysctl|date|uname)\b.*)$"
+    r"^(?:show (?:protocols|status|route|bgp|ip bgp)\b[\w ]*|\++ (?:birdc|birdcl|calicoctl|kubectl"
+    r"|sysctl|date|uname)\b.*)$"
 )
 _TROUBLE = re.compile(r"(?i)^(?:error|fatal|unable to|cannot|failed|command terminated)\b")
 
@@ -93,10 +103,10 @@ def _echo(line: Line, sink: Sink) -> bool:
     if not match and not _ECHO.match(text):
         return False
     command = match["command"] if match else text
-    if match and text[0] not in "#$[" and match["host"] is None and not text.startswith("bird"):
+    loose = match and text[0] not in "#$[" and match["host"] is None and not text.startswith("bird")
+    if loose and command and not command.startswith(_COMMANDS):
         # `name> …` may be any text with a bracket; a prompt is followed by a command we know, or by nothing
-        if command and not command.startswith(_COMMANDS):
-            return False
+        return False
     if match and match["host"]:
         sink.hosts.add(match["host"])
         sink.host = match["host"]
@@ -152,10 +162,10 @@ def _read(
 def parse_console(data: bytes, *, tz: tzinfo = UTC, observed_at: datetime | None = None) -> ConsoleFacts:
     """Read what commands printed.
 
-    ``data`` is the decompressed source; ``tz`` the zone of times without one; ``observed_at`` (aware) the time
-    the file itself claims, used for rows when no line of the transcript tells the time. Rows take the nearest
-    date above them, else the first one below. Never raises on any bytes: every physical line is in exactly
-    one record or reject.
+    ``data`` is the decompressed source; ``tz`` the zone of times without one; ``observed_at`` (aware) the
+    time the file itself claims, used for rows when no line of the transcript tells the time. Rows take the
+    nearest date above them, else the first one below. Never raises on any bytes: every physical line is in
+    exactly one record or reject.
     """
     lines, rejects = split_lines(data)
     cleaned = redact("\n".join(line.text for line in lines)).split("\n")

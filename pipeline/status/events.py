@@ -16,13 +16,19 @@ MAX_MESSAGE_LINES = 60
 PROBE = re.compile(
     r"(?:Readiness|Liveness|Startup) probe (?:failed|errored|warning)|^calico/node is not (?:ready|live)"
 )
-_AGE = r"(?P<age><invalid>|<unknown>|[0-9ydhms]+)(?: \(x(?P<count>\d+) over (?P<first><invalid>|<unknown>|[0-9ydhms]+)\))?"
+_AGE = (
+    r"(?P<age><invalid>|<unknown>|[0-9ydhms]+)(?: \(x(?P<count>\d+) over (?P<first><invalid>|<unknown>"
+    r"|[0-9ydhms]+)\))?"
+)
 _EVENT = re.compile(
-    rf"^\s*(?P<type>Normal|Warning)\s+(?P<reason>[A-Z]\w*)\s+{_AGE}\s+(?P<from>[^\s,]+(?:, \S+)?)(?:\s+(?P<message>\S.*))?$"
+    rf"^\s*(?P<type>Normal|Warning)\s+(?P<reason>[A-Z]\w*)\s+{_AGE}\s+(?P<from>[^\s,]+(?:, \S+)?)"
+    rf"(?:\s+(?P<message>\S.*))?$"
 )
 _OLD_EVENT = re.compile(
-    r"^\s*(?P<first><invalid>|[0-9ydhms]+)\s+(?P<age><invalid>|[0-9ydhms]+)\s+(?P<count>\d+)\s+\{?(?P<from>[\w.\-]+"
-    r"(?:,? [\w.\-]+)?)\}?\s+(?:(?P<sub>\S+\{\S+)\s+)?(?P<type>Normal|Warning)\s+(?P<reason>[A-Z]\w*)(?:\s+(?P<message>\S.*))?$"
+    r"^\s*(?P<first><invalid>|[0-9ydhms]+)\s+(?P<age><invalid>|[0-9ydhms]+)\s+(?P<count>\d+)\s+\{?"
+    r"(?P<from>[\w.\-]+"
+    r"(?:,? [\w.\-]+)?)\}?\s+(?:(?P<sub>\S+\{\S+)\s+)?(?P<type>Normal|Warning)\s+(?P<reason>[A-Z]\w*)"
+    r"(?:\s+(?P<message>\S.*))?$"
 )
 _HEADS = (
     re.compile(r"^\s*Type\s+Reason\s+Age\s+From\s+Message$"),
@@ -30,7 +36,8 @@ _HEADS = (
 )
 _RULER = re.compile(r"^\s*-{3,}(?:\s+-{3,})+$")
 _PROBE_LINE = re.compile(
-    r"^(?:(?P<from>[a-z][\w.\-]*)\s{2,})?(?P<message>(?:\(combined from similar events\): )?(?:Readiness|Liveness|Startup) probe (?:failed|errored).*)$"
+    r"^(?:(?P<from>[a-z][\w.\-]*)\s{2,})?(?P<message>(?:\(combined from similar events\): )?(?:Readiness"
+    r"|Liveness|Startup) probe (?:failed|errored).*)$"
 )
 _LOGRUS = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\S* \[[A-Z]+\]")
 _SOURCES = {"kubelet": "kubelet", "kernel-monitor": "kernel"}

@@ -18,7 +18,9 @@ MAX_JSON_FAILURES = 16
 
 _HEAD = re.compile(r"^Neighbor\s+V\s+AS\s+MsgRcvd\s+MsgSent\s+TblVer\s+InQ\s+OutQ\s+Up/Down\s+State/PfxRcd")
 _ROW = re.compile(
-    r"^(?P<who>\S+)\s+4\s+(?P<asn>\d+)\s+(?P<rcvd>\d+)\s+(?P<sent>\d+)\s+\d+\s+(?P<inq>\d+)\s+(?P<outq>\d+)\s+(?P<up>\S+)\s+(?P<state>\d+|\(Policy\)|[A-Z][A-Za-z]+(?: \(\w+\))?)(?:\s+(?P<rest>\S.*))?$"
+    r"^(?P<who>\S+)\s+4\s+(?P<asn>\d+)\s+(?P<rcvd>\d+)\s+(?P<sent>\d+)\s+\d+\s+(?P<inq>\d+)\s+"
+    r"(?P<outq>\d+)\s+(?P<up>\S+)\s+(?P<state>\d+|\(Policy\)|[A-Z][A-Za-z]+(?: \(\w+\))?)(?:\s+"
+    r"(?P<rest>\S.*))?$"
 )
 _ROUTER = re.compile(r"^BGP router identifier (?P<id>[0-9.]+), local AS number (?P<asn>\d+)")
 _FRAMES = (
@@ -44,8 +46,9 @@ def session_of(word: str) -> tuple[str, str]:
 
 
 def _read_json(lines: Sequence[Line], i: int, sink: Sink) -> int:
-    depth, text = 0, []
-    for n, line in enumerate(lines[i : i + MAX_JSON_LINES], 1):
+    depth = 0
+    text: list[str] = []
+    for line in lines[i : i + MAX_JSON_LINES]:
         text.append(line.text)
         depth += line.text.count("{") - line.text.count("}")
         if depth <= 0:
@@ -64,8 +67,8 @@ def _read_json(lines: Sequence[Line], i: int, sink: Sink) -> int:
     body = (
         f"show bgp summary json: {sum(c[0] for c in counts)} peers, {sum(c[1] for c in counts)} established"
     )
-    sink.record(lines[i : i + n], role="row", component="frr", body=body, message=body)
-    return n
+    sink.record(lines[i : i + len(text)], role="row", component="frr", body=body, message=body)
+    return len(text)
 
 
 def _blocks(value: Any) -> list[dict[str, Any]]:

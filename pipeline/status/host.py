@@ -26,17 +26,22 @@ _STATE_NAMES = {"ESTAB": "ESTABLISHED", "FIN_WAIT1": "FIN-WAIT-1", "FIN_WAIT2": 
 _SS_STATE = re.compile(r"^(?:ESTAB|LISTEN|UNCONN|CLOSED|CLOSING|(?:SYN|FIN|TIME|CLOSE|LAST)-[A-Z0-9\-]+)$")
 _NETSTAT_STATE = re.compile(r"^(?:ESTABLISHED|LISTEN|CLOSED|CLOSING|(?:SYN|FIN|TIME|CLOSE|LAST)_[A-Z0-9_]+)$")
 _LSOF = re.compile(
-    r"^(?P<prog>\S+)\s+\d+\s+\S+\s+\d+[rwu]?\s+(?P<type>IPv[46])\s+\S+\s+\S+\s+TCP (?P<ends>\S+)(?: \((?P<state>\w+)\))?$"
+    r"^(?P<prog>\S+)\s+\d+\s+\S+\s+\d+[rwu]?\s+(?P<type>IPv[46])\s+\S+\s+\S+\s+TCP (?P<ends>\S+)"
+    r"(?: \((?P<state>\w+)\))?$"
 )
 _DUMP = re.compile(
-    r"^(?:\S+ )?(?P<h>\d\d):(?P<mi>\d\d):(?P<s>\d\d)\.(?P<f>\d{1,6}) (?:\S+ +(?:In|Out) +)?IP6? (?P<src>\S+) > (?P<dst>\S+): (?P<what>.*)$"
+    r"^(?:\S+ )?(?P<h>\d\d):(?P<mi>\d\d):(?P<s>\d\d)\.(?P<f>\d{1,6}) (?:\S+ +(?:In|Out) +)?IP6? "
+    r"(?P<src>\S+) > (?P<dst>\S+): (?P<what>.*)$"
 )
 _IP_ROUTE = re.compile(
-    r"^(?:(?:default|blackhole|unreachable|prohibit)\b|[0-9A-Fa-f.:]+(?:/\d+)?\s+(?:via|dev)\s)(?=.*\b(?:dev|via|proto|scope|metric)\b).*"
+    r"^(?:(?:default|blackhole|unreachable|prohibit)\b|[0-9A-Fa-f.:]+(?:/\d+)?\s+(?:via|dev)\s)(?=.*\b"
+    r"(?:dev|via|proto|scope|metric)\b).*"
 )
 _ROUTE_ROW = re.compile(r"^[0-9.]+\s+(?:[0-9.]+|\*)\s+[0-9.]+\s+[A-Z!]+\s+\d+")
 _NEIGH = re.compile(
-    r"^(?P<ip>[0-9A-Fa-f.:]+) dev (?P<dev>\S+)(?: lladdr \S+)?(?: router| proxy| extern_learn| ref \d+| used \S+| probes \d+)* (?P<state>REACHABLE|STALE|DELAY|PROBE|FAILED|INCOMPLETE|PERMANENT|NOARP)$"
+    r"^(?P<ip>[0-9A-Fa-f.:]+) dev (?P<dev>\S+)(?: lladdr \S+)?(?: router| proxy| extern_learn| ref"
+    r" \d+| used \S+| probes \d+)* (?P<state>REACHABLE|STALE|DELAY|PROBE|FAILED|INCOMPLETE|PERMANENT"
+    r"|NOARP)$"
 )
 _ARP = re.compile(
     r"^\S+ \((?P<ip>[0-9.]+)\) at (?P<state><incomplete>|[0-9a-f:]{17})(?: \[\w+\])?(?: .*)?on (?P<dev>\S+)$"

@@ -12,15 +12,29 @@ from pipeline.status.stamps import stamp_of
 #: Enough to see what a file is; a snapshot says so in its first lines.
 MAX_SNIFF_LINES = 200
 #: Kinds whose first rows alone prove the file; others need their lines to be the larger part.
-_CERTAIN = frozenset({"calicoctl node status", "show protocols", "show status", "show bgp summary", "events", "sysctl", "uname",
-                      "nstat", "kubectl get events", "kubectl get nodes", "kubectl get pods", "calicoctl get bgppeers",
-                      "kubectl describe"})  # fmt: skip
+_CERTAIN = frozenset(
+    {
+        "calicoctl node status",
+        "show protocols",
+        "show status",
+        "show bgp summary",
+        "events",
+        "sysctl",
+        "uname",
+        "nstat",
+        "kubectl get events",
+        "kubectl get nodes",
+        "kubectl get pods",
+        "kubectl describe",
+        "calicoctl get bgppeers",
+    }
+)
 
 
 def sniff_console(head: str) -> tuple[float, str]:
     """How sure it is (0..1) that the text is console output, and which outputs were recognised.
 
-    The second value names them in order of appearance, joined by `` + ``. Cheap: at most 200 lines are looked at.
+    The second value names them in order of appearance, joined by `` + ``. At most 200 lines are looked at.
     """
     data = head.encode("utf-8", "replace")
     lines, rejects = split_lines(data)

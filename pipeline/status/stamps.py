@@ -6,19 +6,30 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
-_MONTHS = {m: i for i, m in enumerate(["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"], 1)}
+_MONTHS = {
+    m: i
+    for i, m in enumerate(
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"], 1
+    )
+}
 #: Hours east of UTC for the abbreviations that ``date`` prints; ambiguous ones are left to ``tz``.
 _ZONES = {
-    "UTC": 0.0, "GMT": 0.0, "Z": 0.0, "WET": 0.0, "WEST": 1.0, "BST": 1.0, "CET": 1.0, "CEST": 2.0, "EET": 2.0,
-    "EEST": 3.0, "MSK": 3.0, "EST": -5.0, "EDT": -4.0, "CDT": -5.0, "MST": -7.0, "MDT": -6.0, "PST": -8.0,
+    "UTC": 0.0, "GMT": 0.0, "Z": 0.0, "WET": 0.0, "WEST": 1.0, "BST": 1.0, "CET": 1.0, "CEST": 2.0,
+    "EET": 2.0, "EEST": 3.0, "MSK": 3.0, "EST": -5.0, "EDT": -4.0, "CDT": -5.0, "MST": -7.0, "MDT": -6.0, "PST": -8.0,
     "PDT": -7.0, "JST": 9.0, "KST": 9.0, "AEST": 10.0, "AEDT": 11.0, "NZST": 12.0, "NZDT": 13.0,
 }  # fmt: skip
 
 _CLOCK = r"(?P<h>\d{1,2}):(?P<mi>\d\d):(?P<s>\d\d)(?:[.,](?P<f>\d{1,9}))?"
 _ZONE = r"(?P<z>[A-Z]{1,5}|[+-]\d\d(?::?\d\d)?)?"
 _FORMS = [
-    re.compile(rf"(?:\w{{3}} )?(?P<mon>[A-Z][a-z]{{2}}) +(?P<d>\d{{1,2}}) {_CLOCK} ?(?P<ap>[AP]M)? ?{_ZONE} ?(?P<y>\d{{4}})"),
-    re.compile(rf"\w{{3}},? (?P<d>\d{{1,2}}) (?P<mon>[A-Z][a-z]{{2}}) (?P<y>\d{{4}}) {_CLOCK} ?(?P<ap>[AP]M)? ?{_ZONE}"),
+    re.compile(
+        rf"(?:\w{{3}} )?(?P<mon>[A-Z][a-z]{{2}}) +(?P<d>\d{{1,2}}) {_CLOCK} ?(?P<ap>[AP]M)? ?{_ZONE}"
+        rf" ?(?P<y>\d{{4}})"
+    ),
+    re.compile(
+        rf"\w{{3}},? (?P<d>\d{{1,2}}) (?P<mon>[A-Z][a-z]{{2}}) (?P<y>\d{{4}}) {_CLOCK} ?(?P<ap>[AP]M)?"
+        rf" ?{_ZONE}"
+    ),
     re.compile(rf"(?P<y>\d{{4}})-(?P<mo>\d\d)-(?P<d>\d\d)[T _]{_CLOCK} ?(?P<ap>[AP]M)? ?{_ZONE}"),
 ]  # fmt: skip
 _TRIM = re.compile(r"^(?:[#=*~>\-\s]+|date:|Date:|DATE:)+|[#=*~<\-\s]+$")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from pipeline.status.events import add_event, message_lines
 from pipeline.status.lines import Line
@@ -19,11 +19,13 @@ _TWO_WORDS = (
 )  # fmt: skip
 _CALICO_IMAGE = re.compile(r"calico/(?:cnx-)?node:(v?[\w.\-]+)|(?:^|[/,])calico-node:(v[\w.\-]+)")
 _POD_ROW = re.compile(
-    r"^(?:(?P<namespace>[a-z][\w\-]*)\s+)?(?P<name>[a-z][\w.\-]*)\s+(?P<ready>\d+/\d+)\s+(?P<status>[A-Z][\w:\-/]*)\s+"
+    r"^(?:(?P<namespace>[a-z][\w\-]*)\s+)?(?P<name>[a-z][\w.\-]*)\s+(?P<ready>\d+/\d+)\s+"
+    r"(?P<status>[A-Z][\w:\-/]*)\s+"
     r"(?P<restarts>\d+(?: \([^)]*\))?)\s+(?P<age>[0-9ydhms]+)(?:\s+(?P<ip>\S+)\s+(?P<node>\S+).*)?$"
 )
 _NODE_ROW = re.compile(
-    r"^(?P<name>[a-z0-9][\w.\-]*)\s+(?P<status>(?:Not)?Ready(?:,\w+)*)\s+(?P<roles>\S+)\s+(?P<age>[0-9ydhms]+)\s+(?P<version>v\d\S+)$"
+    r"^(?P<name>[a-z0-9][\w.\-]*)\s+(?P<status>(?:Not)?Ready(?:,\w+)*)\s+(?P<roles>\S+)\s+"
+    r"(?P<age>[0-9ydhms]+)\s+(?P<version>v\d\S+)$"
 )
 
 Row = dict[str, str]
@@ -63,7 +65,7 @@ def split_row(text: str, columns: list[tuple[str, int]]) -> Row | None:
     return dict(zip((name for name, _ in columns), cells, strict=True)) if cells else None
 
 
-def _json(body: dict[str, object]) -> str:
+def _json(body: Mapping[str, object]) -> str:
     return json.dumps(body, sort_keys=True, ensure_ascii=False)
 
 
@@ -247,7 +249,7 @@ def _resource_row(line: Line, row: Row, sink: Sink) -> int:
 
 
 def _headless_peer(text: str) -> Row | None:
-    """A row of ``calicoctl get bgppeers``: name, address (missing with a peer selector), node or selector, AS."""
+    """A row of ``calicoctl get bgppeers``: name, address (unless selected), node or selector, AS."""
     cells = _GAP.split(text)
     if not 3 <= len(cells) <= 4 or not cells[-1].isdigit() or " " in cells[0]:
         return None
