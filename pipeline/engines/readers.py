@@ -88,11 +88,29 @@ def _read_alike(pieces: Sequence[Piece], settings: Settings) -> tuple[pl.DataFra
         body=redact_expr(body),
         node=pl.coalesce("node_known", "host"),
         pod=pl.coalesce("pod", "pod_known"),
-        component=pl.when(pl.col("component") == "bird").then(pl.coalesce("bird_known", "component")).otherwise("component"),
+        component=_which_bird(),
         tabular=pl.lit(False),
         silent=pl.lit(False),
     ).with_columns(message=pl.col("body"))
     return conform(frame, READ), conform(blank, _BLANKS)
+
+
+def _which_bird() -> pl.Expr:
+    """bird and bird6 write the same prefix: the service folder, a file named or the neighbours tell them apart."""
+    told = pl.coalesce(
+        "bird_known",
+        pl.when(pl.col("body").str.contains(_FOUR)).then(pl.lit("bird")),
+        pl.when(pl.col("body").str.contains(_SIX)).then(pl.lit("bird6")),
+    )
+    # lines that name nobody belong to the daemon whose neighbours the source names, when these are of one kind
+    six = (told == "bird6").any().over("src")
+    four = (told == "bird").any().over("src")
+    silent = pl.when(six & ~four).then(pl.lit("bird6")).otherwise(pl.lit("bird"))
+    return pl.when(pl.col("component") == "bird").then(pl.coalesce(told, silent)).otherwise("component")
+
+
+_FOUR = r"/\.?bird(?:_\w+)?\.c|\b(?:Mesh|Node|Global)_(?:\d{1,3}_){3}\d{1,3}(?:_port_\d+)?\b"
+_SIX = r"\bbird6(?:_\w+)?\.c|\b(?:Mesh|Node|Global)_[0-9a-f]{0,4}_[0-9a-f]{0,4}_[0-9a-f_]*\b"
 
 
 def _about(pieces: Sequence[Piece]) -> pl.DataFrame:

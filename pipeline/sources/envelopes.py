@@ -88,6 +88,7 @@ _BY_NAME = {envelope.name: envelope for envelope in ENVELOPES}
 _COMPILED = {envelope.name: re.compile(envelope.pattern) for envelope in ENVELOPES}
 _FIELDS = ("stream", "part", "host", "program", "pid", "pod", "container")
 MAX_LAYERS = 3
+_STRAY = rf"^{_ISO}{_ZONE} [\w.-]+ [a-z][\w-]*\[\d+\]: "
 
 
 def detect_chain(lines: Sequence[str]) -> tuple[str, ...]:
@@ -136,12 +137,17 @@ def strip_envelopes(
         ts=pl.lit(None, dtype=UTC_US),
         **{name: pl.lit(None, dtype=pl.String) for name in _FIELDS},
     )
-    for name in chain:
+    for name in chain or _strays(frame):
         if name in JSON_LAYERS:
             frame = strip_json(frame, name, tz, reference)
         else:
             frame = _strip_layer(frame, _BY_NAME[name], tz, reference)
     return frame
+
+
+def _strays(frame: pl.DataFrame) -> tuple[str, ...]:
+    """Bare sources may hold a few lines of a program that logged through syslog (confd of Calico 2 did)."""
+    return ("journald-iso",) if frame["rest"].str.contains(_STRAY).any() else ()
 
 
 def _strip_layer(frame: pl.DataFrame, layer: Envelope, tz: str, reference: datetime | None) -> pl.DataFrame:

@@ -7,7 +7,6 @@ resources), ``config`` (a rendered bird.cfg), ``binary`` (refused). ``why`` says
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 
@@ -55,13 +54,12 @@ def _json(text: str, lines: list[str]) -> Identity | None:
     layer = sniff_json_lines(lines)
     if layer is not None:
         return Identity("log", f"log:{layer}", f"every line is a JSON object of {layer}", (layer,))
-    if start == "{" and _RESOURCE_JSON.search(text):
-        return Identity("document", "json", "a JSON object with kind, apiVersion or items")
-    try:
-        json.loads(text)
-    except ValueError:
-        return None
-    return Identity("document", "json", "a JSON document")
+    if _RESOURCE_JSON.search(text):
+        return Identity("document", "json", "JSON with kind, apiVersion or items")
+    sure, segments = sniff_console(text)
+    if sure >= 0.5:
+        return Identity("console", "+".join(segments), f"JSON output of {', '.join(segments)}")
+    return None
 
 
 def _other(text: str, lines: list[str], filled: list[str]) -> Identity:
