@@ -115,6 +115,8 @@ def link(lab: Lab, args: Arguments) -> None:
     """Take cables out or put them in."""
     for node in _nodes(lab, args):
         lab.network.link(node, str(args["state"]))
+        # Nobody can log in to a machine that is off the network, and its kubelet reports nothing.
+        lab.offline = lab.offline | {node.name} if args["state"] == "down" else lab.offline - {node.name}
 
 
 def renumber(lab: Lab, args: Arguments) -> None:
@@ -127,11 +129,6 @@ def renumber(lab: Lab, args: Arguments) -> None:
 def set_address(lab: Lab, args: Arguments) -> None:
     """A machine gets another address and nothing else follows."""
     lab.network.set_address(lab.cluster.nodes[str(args["node"])], str(args["address"]))
-
-
-def add_address(lab: Lab, args: Arguments) -> None:
-    """A machine gets one more address."""
-    lab.network.add_address(lab.cluster.nodes[str(args["node"])], str(args["address"]))
 
 
 def router_id(lab: Lab, args: Arguments) -> None:
@@ -185,12 +182,6 @@ def occupy_port(lab: Lab, args: Arguments) -> None:
         lab.wait(partial(lab.network.listens, node, BGP_PORT), 10, "the other BGP speaker listens")
 
 
-def descriptor_limit(lab: Lab, args: Arguments) -> None:
-    """Let the daemons have few file descriptors when they start next."""
-    for node in _nodes(lab, args):
-        lab.daemons[node.name].descriptor_limit = int(args["value"])
-
-
 ACTIONS: dict[str, Callable[[Lab, Arguments], None]] = {
     "set_clients": set_clients,
     "configure": configure,
@@ -204,12 +195,10 @@ ACTIONS: dict[str, Callable[[Lab, Arguments], None]] = {
     "link": link,
     "renumber": renumber,
     "set_address": set_address,
-    "add_address": add_address,
     "router_id": router_id,
     "password": password,
     "remove_peer": remove_peer,
     "double_peer": double_peer,
     "occupy_port": occupy_port,
     "write_config": write_config,
-    "descriptor_limit": descriptor_limit,
 }

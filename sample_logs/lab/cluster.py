@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import uuid
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address
 
 from sample_logs.lab import PASSWORD
 from sample_logs.lab.scenario import GroupSpec, Scenario
@@ -46,7 +45,6 @@ class Node:
     source_address: str = ""
     peers: list[Peer] = field(default_factory=list)
     extra_config: str = ""
-    bind_address: str = ""
 
     def protocol(self, peer: Peer) -> str:
         """The name this node's own configuration gives to a session."""
@@ -196,7 +194,3 @@ class Cluster:
             else:
                 chosen.append(self.nodes[target])
         return chosen
-
-    def address_in_use(self, address: IPv4Address) -> bool:
-        """Whether a node of the plan has this address."""
-        return any(node.address == str(address) for node in self.nodes.values())

@@ -63,7 +63,7 @@ class Daemon:
         self.namespace = namespace
         self.home = home
         self.log = log
-        self.descriptor_limit: int | None = None
+        self.wanted = False
         self._process: subprocess.Popen[bytes] | None = None
         self._reader: threading.Thread | None = None
         for folder in ("etc/calico/confd/config", "run/calico", "log"):
@@ -86,11 +86,11 @@ class Daemon:
 
     def start(self) -> None:
         """Start the daemon, as runit would."""
+        self.wanted = True
         if self.running:
             raise LabError(f"{self.namespace}: BIRD runs already")
-        limit = f"ulimit -n {self.descriptor_limit}; " if self.descriptor_limit else ""
         self._process = subprocess.Popen(
-            ["ip", "netns", "exec", self.namespace, "sh", "-c", limit + _DAEMON, "sh", str(self.home)],
+            ["ip", "netns", "exec", self.namespace, "sh", "-c", _DAEMON, "sh", str(self.home)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -100,6 +100,11 @@ class Daemon:
             raise LabError("no pipe")
         self._reader = self.log.follow(stream)
 
+    def revive(self) -> None:
+        """Start the daemon again if it ended by itself; runit looks once a second."""
+        if self.wanted and not self.running:
+            self.start()
+
     def send(self, number: signal.Signals) -> None:
         """Send a signal to the daemon."""
         if self._process is None or not self.running:
@@ -108,6 +113,7 @@ class Daemon:
 
     def kill(self) -> None:
         """End the daemon at once, as the end of its container does, and keep its last lines."""
+        self.wanted = False
         if self._process is not None:
             with suppress(ProcessLookupError):
                 self._process.kill()

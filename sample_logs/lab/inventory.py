@@ -32,6 +32,15 @@ class Machine:
 
 
 @dataclass(frozen=True)
+class NodeFacts:
+    """What is true of one node at the time of an inventory."""
+
+    optmem_max: int
+    created: float
+    silent: bool = False
+
+
+@dataclass(frozen=True)
 class Pod:
     """A calico-node pod."""
 
@@ -57,11 +66,17 @@ def _labels(node: Node) -> dict[str, str]:
     return {"kubernetes.io/hostname": node.name, "kubernetes.io/os": "linux", **node.labels}
 
 
-def _kube_node(
-    cluster: Cluster, node: Node, machine: Machine, optmem_max: int, created: float
-) -> dict[str, Any]:
+def _ready_condition(silent: bool) -> dict[str, str]:
+    if silent:
+        message = "Kubelet stopped posting node status."
+        return {"message": message, "reason": "NodeStatusUnknown", "status": "Unknown", "type": "Ready"}
+    message = "kubelet is posting ready status"
+    return {"message": message, "reason": "KubeletReady", "status": "True", "type": "Ready"}
+
+
+def _kube_node(cluster: Cluster, node: Node, machine: Machine, facts: NodeFacts) -> dict[str, Any]:
     annotations = {
-        "peerscope/optmem_max": str(optmem_max),
+        "peerscope/optmem_max": str(facts.optmem_max),
         "projectcalico.org/IPv4Address": f"{node.address}/{cluster.scenario.subnet.prefixlen}",
     }
     if node.rr_cluster_id is not None:
@@ -73,7 +88,7 @@ def _kube_node(
         "kind": "Node",
         "metadata": {
             "annotations": annotations,
-            "creationTimestamp": kube_time(created),
+            "creationTimestamp": kube_time(facts.created),
             "labels": _labels(node),
             "name": node.name,
             "uid": stable_uuid(cluster.scenario.id, node.name, "node"),
@@ -83,6 +98,7 @@ def _kube_node(
                 {"address": node.address, "type": "InternalIP"},
                 {"address": node.name, "type": "Hostname"},
             ],
+            "conditions": [_ready_condition(facts.silent)],
             "nodeInfo": {
                 "architecture": "amd64",
                 "kernelVersion": machine.kernel,
@@ -102,18 +118,13 @@ def _inside(cluster: Cluster) -> list[Node]:
     return [node for node in cluster.nodes.values() if node.role != "outside"]
 
 
-def nodes_json(
-    cluster: Cluster, machine: Machine, optmem_max: Mapping[str, int], created: Mapping[str, float]
-) -> str:
+def nodes_json(cluster: Cluster, machine: Machine, facts: Mapping[str, NodeFacts]) -> str:
     """``kubectl get nodes -o json``."""
-    items = [
-        _kube_node(cluster, node, machine, optmem_max[node.name], created[node.name])
-        for node in _inside(cluster)
-    ]
+    items = [_kube_node(cluster, node, machine, facts[node.name]) for node in _inside(cluster)]
     return to_json(_list(items))
 
 
-def calico_nodes_yaml(cluster: Cluster, created: Mapping[str, float]) -> str:
+def calico_nodes_yaml(cluster: Cluster, facts: Mapping[str, NodeFacts]) -> str:
     """``calicoctl get nodes -o yaml``."""
     items = []
     for node in _inside(cluster):
@@ -123,7 +134,7 @@ def calico_nodes_yaml(cluster: Cluster, created: Mapping[str, float]) -> str:
         if node.as_number != cluster.scenario.as_number:
             bgp["asNumber"] = node.as_number
         metadata = {
-            "creationTimestamp": kube_time(created[node.name]),
+            "creationTimestamp": kube_time(facts[node.name].created),
             "labels": _labels(node),
             "name": node.name,
             "uid": stable_uuid(cluster.scenario.id, node.name, "node"),

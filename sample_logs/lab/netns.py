@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
+import secrets
 import signal
 import subprocess
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 from sample_logs.lab import PREFIX
 from sample_logs.lab.cluster import Node
@@ -86,10 +89,6 @@ class Network:
         """Take the node's cable out (``down``) or put it in (``up``), at the bridge's end."""
         batch([f"link set p{node.index} {state}"], self._switch)
 
-    def add_address(self, node: Node, address: str) -> None:
-        """Give ``eth0`` one more address."""
-        batch([f"address add {address}/{self._length} dev eth0"], self.namespace(node))
-
     def set_address(self, node: Node, address: str) -> None:
         """Replace the address of ``eth0``."""
         flush = ["address flush dev eth0", f"address add {address}/{self._length} dev eth0"]
@@ -110,7 +109,19 @@ class Network:
 
     def remove(self) -> None:
         """Remove every namespace of this run, with what still runs in it."""
-        remove_namespaces(self.prefix)
+        remove_namespaces(leftovers(self.prefix))
+
+
+def new_run_id() -> str:
+    """A name for a run that no other run has; it tells whose run it is."""
+    return f"{os.getpid():x}.{secrets.token_hex(2)}"
+
+
+def owner(namespace: str) -> int | None:
+    """The process whose run a namespace belongs to, if that process still lives."""
+    match = re.match(rf"{PREFIX}([0-9a-f]+)\.", namespace)
+    pid = int(match[1], 16) if match else 0
+    return pid if pid and Path(f"/proc/{pid}").exists() else None
 
 
 def leftovers(prefix: str = PREFIX) -> list[str]:
@@ -119,14 +130,15 @@ def leftovers(prefix: str = PREFIX) -> list[str]:
     return [name for name in names if name.startswith(prefix)]
 
 
-def remove_namespaces(prefix: str = PREFIX) -> list[str]:
-    """End what runs in the namespaces with this prefix, then remove them; their names are returned."""
-    if not prefix.startswith(PREFIX):
-        raise LabError(f"{prefix!r} is not the lab's")
-    names = leftovers(prefix)
+def abandoned() -> list[str]:
+    """Namespaces of runs that were killed: their process is gone."""
+    return [name for name in leftovers() if owner(name) is None]
+
+
+def remove_namespaces(names: Sequence[str]) -> None:
+    """End what runs in namespaces of the lab, then remove them."""
     for name in names:
         for pid in run(["ip", "netns", "pids", name], check=False).split():
             with suppress(ProcessLookupError):
                 os.kill(int(pid), signal.SIGKILL)
     batch(f"netns del {name}" for name in names)
-    return names

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,13 @@ def _action_text(action: Action, when: str) -> str:
     return f"- {when}: `{action.do}` {arguments}{marks}"
 
 
+def _section(title: str, lines: list[str]) -> list[str]:
+    if not lines:
+        return []
+    intro = "State, BGP state and last error in `show protocols` since the fault; in brackets, how many ends:"
+    return [f"## {title}", intro, "\n".join(lines)]
+
+
 def _wrap(text: str) -> str:
     return "\n\n".join(textwrap.fill(part, 110) for part in text.split("\n\n"))
 
@@ -27,13 +35,45 @@ def _incident_lines(document: Mapping[str, Any]) -> list[str]:
         return ["No incident: nothing must be found."]
     lines = []
     for incident in document["incidents"]:
-        end = incident["ended_at"] or "not ended when the recording ends"
+        until = incident["ended_at"]
+        span = f"until {until}" if until else "not over when the recording ends"
         kind = "planned work" if incident["planned"] else "incident"
-        lines.append(f"{kind.capitalize()} `{incident['cause']}`, {incident['started_at']} to {end}.")
+        lines.append(f"{kind.capitalize()} `{incident['cause']}`, since {incident['started_at']}, {span}.")
         lines.append(f"The cause is on: {', '.join(incident['culprits'])}.")
         nodes = ", ".join(incident["nodes"])
         lines.append(f"Sessions that failed: {len(incident['sessions'])}; nodes: {nodes}.")
     return lines
+
+
+def _shown(session: Mapping[str, Any], since: str) -> set[str]:
+    """States with errors that one end was in after the fault, as ``show protocols`` has them."""
+    texts = set()
+    for interval in session["intervals"]:
+        if interval["to"] > since and interval["state"] is not None:
+            fields = (interval["state"], interval["bgp_state"], interval["last_error"])
+            texts.add(" ".join(field for field in fields if field))
+    return texts
+
+
+def _observations(document: Mapping[str, Any]) -> list[str]:
+    """What both sides of the failed sessions showed, each text with the number of ends that had it."""
+    lines: list[str] = []
+    for incident in document["incidents"]:
+        failed = {tuple(pair) for pair in incident["sessions"]}
+        for side in (0, 1):
+            counts: Counter[str] = Counter()
+            for session in document["sessions"]:
+                ends = (session["node"], session["peer_node"])
+                if (ends if side == 0 else ends[::-1]) in failed:
+                    counts.update(_shown(session, incident["started_at"]))
+            who = "member's" if side == 0 else "other"
+            texts = [f"`{text}` ({number})" for text, number in sorted(counts.items(), key=_rarest_last)]
+            lines.append(f"- the {who} end: {', '.join(texts) or 'nothing'}")
+    return lines
+
+
+def _rarest_last(item: tuple[str, int]) -> tuple[int, str]:
+    return -item[1], item[0]
 
 
 def render(scenario: Scenario, document: Mapping[str, Any]) -> str:
@@ -56,6 +96,7 @@ def render(scenario: Scenario, document: Mapping[str, Any]) -> str:
         "\n".join([*course, f"- after {scenario.duration:g} s: end"]),
         "## Truth",
         "\n".join(_wrap(line) for line in _incident_lines(document)),
+        *_section("What the failed sessions showed", _observations(document)),
         (TEXTS / "origin.md").read_text(encoding="utf-8").strip(),
         "## Made with",
         f"BIRD {document['bird_version']}, Linux {document['kernel']}. To make it again, as root: "

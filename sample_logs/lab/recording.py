@@ -10,7 +10,7 @@ from sample_logs.lab import inventory, probe, readme, rendered, truth
 from sample_logs.lab.bundle import archive
 from sample_logs.lab.cluster import Node
 from sample_logs.lab.control import parse_protocols
-from sample_logs.lab.inventory import Machine, Pod
+from sample_logs.lab.inventory import Machine, NodeFacts, Pod
 from sample_logs.lab.netns import run
 from sample_logs.lab.observe import Snapshot, compact_time, date_u
 from sample_logs.lab.probe import Event, Recorder
@@ -61,9 +61,13 @@ class Collector:
             self._created.setdefault(node.name, self.lab.container_started.get(node.name, [now])[0])
         folder = f"inventory/{compact_time(now)}"
         optmem_max = self.optmem_max()
+        facts = {
+            name: NodeFacts(optmem_max[name], self._created[name], name in self.lab.offline)
+            for name in cluster.nodes
+        }
         texts = {
-            "nodes.json": inventory.nodes_json(cluster, self.machine, optmem_max, self._created),
-            "calico-nodes.yaml": inventory.calico_nodes_yaml(cluster, self._created),
+            "nodes.json": inventory.nodes_json(cluster, self.machine, facts),
+            "calico-nodes.yaml": inventory.calico_nodes_yaml(cluster, facts),
             "bgppeers.yaml": inventory.bgppeers_yaml(cluster, self.lab.started_at),
             "bgpconfiguration.yaml": inventory.bgpconfiguration_yaml(cluster, self.lab.started_at),
             "pods.json": inventory.pods_json([self.pod(node) for node in self._pod_nodes()]),
@@ -135,10 +139,12 @@ class Collector:
             self.files[f"{folder}/var/log/pods/{path.relative_to(home / 'pods')}"] = path.read_bytes()
         for path in sorted((home / "log").glob("*.log")):
             self.files[f"{folder}/var/log/{path.name}"] = path.read_bytes()
+        self._put(f"{folder}/bird.cfg", lab.daemons[node.name].config.read_text(encoding="utf-8"))
+        if node.role == "outside" or node.name in lab.offline:
+            return
         own = lab.network.inside(node, ["sysctl", *NODE_SYSCTLS])
         self._put(f"{folder}/sysctl.txt", own + run(["sysctl", *MACHINE_SYSCTLS]))
         self._put(f"{folder}/uname.txt", self.machine.uname_of(node.name) + "\n")
-        self._put(f"{folder}/bird.cfg", lab.daemons[node.name].config.read_text(encoding="utf-8"))
         if node.role == "reflector":
             environment = f"NSTAT_HISTORY={lab.work / 'nstat'}"
             self._put(
@@ -155,7 +161,7 @@ class Collector:
 
     def _status_nodes(self, events: dict[str, list[Event]]) -> list[Node]:
         """Reflectors and three others, those in trouble first."""
-        nodes = self._pod_nodes()
+        nodes = [node for node in self._pod_nodes() if node.name not in self.lab.offline]
         others = [node for node in nodes if node.role != "reflector"]
         others.sort(key=lambda node: -len(events[node.name]))
         return [node for node in nodes if node.role == "reflector"] + others[:STATUS_CLIENTS]

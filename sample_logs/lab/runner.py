@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import shutil
 import signal
 import tempfile
@@ -18,7 +17,7 @@ from sample_logs.lab.actions import ACTIONS
 from sample_logs.lab.cluster import Cluster, Node, Peer, stable_uuid
 from sample_logs.lab.control import Row
 from sample_logs.lab.daemon import START_SPACING, ContainerLog, Daemon
-from sample_logs.lab.netns import LabError, Network
+from sample_logs.lab.netns import LabError, Network, new_run_id
 from sample_logs.lab.observe import History, Session, Snapshot
 from sample_logs.lab.scenario import Action, Scenario
 
@@ -38,7 +37,7 @@ class Lab(AbstractContextManager["Lab"]):
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
         self.cluster = Cluster(scenario)
-        self.run_id = secrets.token_hex(3)
+        self.run_id = new_run_id()
         self.network = Network(self.run_id, scenario.subnet.prefixlen)
         self.work = Path(tempfile.mkdtemp(prefix=f"pslab-{self.run_id}-"))
         self.daemons: dict[str, Daemon] = {}
@@ -49,6 +48,7 @@ class Lab(AbstractContextManager["Lab"]):
         self.ended_at = 0.0
         self.fault_at: float | None = None
         self.cure_at: float | None = None
+        self.offline: set[str] = set()
         self.peer_ends: dict[Session, Peer] = {}
         self.extra_processes: list[Daemon] = []
         self._pool = ThreadPoolExecutor(8)
@@ -199,7 +199,9 @@ class Lab(AbstractContextManager["Lab"]):
             return name, None
 
     def poll(self) -> None:
-        """Ask every daemon for its sessions."""
+        """Ask every daemon for its sessions; one that ended by itself is started again first."""
+        for daemon in self.daemons.values():
+            daemon.revive()
         moment = time.time()
         self.history.see(moment, dict(self._pool.map(self._rows, list(self.daemons))))
 
@@ -233,7 +235,7 @@ class Lab(AbstractContextManager["Lab"]):
             if name in detailed:
                 shot.details[name] = control.birdc(home, "show protocols all")
 
-        list(self._pool.map(take, list(self.daemons)))
+        list(self._pool.map(take, [name for name in self.daemons if name not in self.offline]))
         self.snapshots.append(shot)
 
     def detailed_nodes(self) -> set[str]:

@@ -27,14 +27,12 @@ ACTION_ARGUMENTS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "link": (frozenset({"nodes", "state"}), frozenset()),
     "renumber": (frozenset({"node", "address"}), frozenset()),
     "set_address": (frozenset({"node", "address"}), frozenset()),
-    "add_address": (frozenset({"node", "address"}), frozenset()),
     "router_id": (frozenset({"nodes", "value"}), frozenset()),
     "password": (frozenset({"nodes", "value"}), frozenset({"peers"})),
     "remove_peer": (frozenset({"nodes", "peers"}), frozenset({"unlabel"})),
     "double_peer": (frozenset({"nodes", "peers"}), frozenset()),
     "occupy_port": (frozenset({"nodes"}), frozenset()),
     "write_config": (frozenset({"nodes"}), frozenset()),
-    "descriptor_limit": (frozenset({"nodes", "value"}), frozenset()),
 }
 
 
@@ -67,7 +65,6 @@ class Action:
     at: float = 0.0
     fault: bool = False
     cure: bool = False
-    settle: bool = False
 
 
 @dataclass(frozen=True)
@@ -109,7 +106,7 @@ class Scenario:
 
 
 def _action(raw: Mapping[str, Any], where: str) -> Action:
-    own = {"do", "at", "fault", "cure", "settle"}
+    own = {"do", "at", "fault", "cure"}
     do = str(raw.get("do", ""))
     if do not in ACTION_ARGUMENTS:
         raise ScenarioError(f"{where}: unknown action {do!r}")
@@ -124,7 +121,6 @@ def _action(raw: Mapping[str, Any], where: str) -> Action:
         at=float(raw.get("at", 0)),
         fault=bool(raw.get("fault", False)),
         cure=bool(raw.get("cure", False)),
-        settle=bool(raw.get("settle", False)),
     )
 
 
