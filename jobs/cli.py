@@ -53,14 +53,24 @@ def _globals(
     ctx: typer.Context,
     warehouse: Annotated[
         str | None,
-        typer.Option("--warehouse", metavar="DIR", help="Folder of the warehouse (PEERSCOPE_WAREHOUSE, ./warehouse)."),
+        typer.Option(
+            "--warehouse", metavar="DIR", help="Folder of the warehouse (PEERSCOPE_WAREHOUSE, ./warehouse)."
+        ),
     ] = None,
     config: Annotated[
-        Path | None, typer.Option("--config", metavar="FILE", help="TOML file with settings (PEERSCOPE_CONFIG).", envvar="PEERSCOPE_CONFIG")
+        Path | None,
+        typer.Option(
+            "--config",
+            metavar="FILE",
+            help="TOML file with settings (PEERSCOPE_CONFIG).",
+            envvar="PEERSCOPE_CONFIG",
+        ),
     ] = None,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Say only what failed.")] = False,
-    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Say more; tracebacks of internal errors.")] = False,
-    version: Annotated[
+    verbose: Annotated[
+        bool, typer.Option("-v", "--verbose", help="Say more; tracebacks of internal errors.")
+    ] = False,
+    _: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
@@ -75,7 +85,9 @@ def run(
     cluster: Cluster = "default",
     node: Node = None,
     tz: Zone = "UTC",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be read as what, and stop.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be read as what, and stop.")
+    ] = False,
     output: Format = TextOrJson.text,
 ) -> None:
     """The scheduled job: ingest, mine, analyse and publish in one go.
@@ -91,7 +103,9 @@ def run(
 
 
 @app.command()
-def ingest(ctx: typer.Context, paths: Paths, cluster: Cluster = "default", node: Node = None, tz: Zone = "UTC") -> None:
+def ingest(
+    ctx: typer.Context, paths: Paths, cluster: Cluster = "default", node: Node = None, tz: Zone = "UTC"
+) -> None:
     """Read input into the warehouse; what was read before is skipped.
 
     Example: peerscope ingest --cluster prod node-7/calico-node.log
@@ -165,10 +179,20 @@ class FailOn(StrEnum):
 def report(
     ctx: typer.Context,
     output: Annotated[ReportFormat, typer.Option("--format", help="Form of the report.")] = ReportFormat.text,
-    since: Annotated[str | None, typer.Option("--since", metavar="WHEN", help="Only incidents that were open after this: 2024-12-18, 2024-12-18T07:00Z, 6h, 7d (before the newest data).")] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since",
+            metavar="WHEN",
+            help="Only incidents that were open after this: 2024-12-18, 2024-12-18T07:00Z, 6h, 7d (before the newest data).",
+        ),
+    ] = None,
     cluster: Annotated[str | None, typer.Option("--cluster", help="Only this cluster.")] = None,
     group: Annotated[str | None, typer.Option("--group", help="Only this peering group.")] = None,
-    fail_on: Annotated[FailOn | None, typer.Option("--fail-on", help="Exit with 1 when an open incident is at least this severe.")] = None,
+    fail_on: Annotated[
+        FailOn | None,
+        typer.Option("--fail-on", help="Exit with 1 when an open incident is at least this severe."),
+    ] = None,
 ) -> None:
     """Findings for people: what failed, why, what to do, and what was not seen.
 
@@ -176,7 +200,14 @@ def report(
     """
     from jobs import show
 
-    show.report(ctx.obj, output.value, since=since, cluster=cluster, group=group, fail_on=fail_on.value if fail_on else None)
+    show.report(
+        ctx.obj,
+        output.value,
+        since=since,
+        cluster=cluster,
+        group=group,
+        fail_on=fail_on.value if fail_on else None,
+    )
 
 
 class SqlFormat(StrEnum):
@@ -193,9 +224,18 @@ class SqlFormat(StrEnum):
 def sql(
     ctx: typer.Context,
     query: Annotated[str | None, typer.Argument(help="One SELECT statement.")] = None,
-    file: Annotated[Path | None, typer.Option("--file", metavar="F", help="Read the statement from a file.")] = None,
-    name: Annotated[str | None, typer.Option("--query", metavar="NAME", help="A saved question of sql/library; `--query list` names them.")] = None,
-    param: Annotated[list[str] | None, typer.Option("-p", metavar="KEY=VALUE", help="Value of a parameter ($key).")] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", metavar="F", help="Read the statement from a file.")
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            "--query", metavar="NAME", help="A saved question of sql/library; `--query list` names them."
+        ),
+    ] = None,
+    param: Annotated[
+        list[str] | None, typer.Option("-p", metavar="KEY=VALUE", help="Value of a parameter ($key).")
+    ] = None,
     output: Annotated[SqlFormat, typer.Option("--format", help="Form of the result.")] = SqlFormat.table,
     target: Annotated[Path | None, typer.Option("--output", metavar="FILE", help="Write to a file.")] = None,
 ) -> None:
@@ -233,7 +273,9 @@ def status(ctx: typer.Context, output: Format = TextOrJson.text) -> None:
 @app.command()
 def explain(
     ctx: typer.Context,
-    file: Annotated[str | None, typer.Argument(metavar="[FILE|-]", help="A file, or - for standard input.")] = None,
+    file: Annotated[
+        str | None, typer.Argument(metavar="[FILE|-]", help="A file, or - for standard input.")
+    ] = None,
     line: Annotated[str | None, typer.Option("--line", metavar="TEXT", help="One line to explain.")] = None,
     output: Format = TextOrJson.text,
 ) -> None:
@@ -266,17 +308,20 @@ def main(argv: list[str] | None = None) -> None:
     try:
         code: Any = app(args=words, prog_name="peerscope", standalone_mode=True)
     except PeerscopeError as exc:
-        print(f"peerscope: {exc}", file=sys.stderr)  # noqa: T201
+        print(f"peerscope: {exc}", file=sys.stderr)
         sys.exit(exc.exit_code)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
     except KeyboardInterrupt:
-        print("peerscope: interrupted", file=sys.stderr)  # noqa: T201
+        print("peerscope: interrupted", file=sys.stderr)
         sys.exit(130)
-    except Exception as exc:  # noqa: BLE001  the edge of the program: no bare traceback without -v
+    except Exception as exc:
         if {"-v", "--verbose"} & set(words):
             raise
-        print(f"peerscope: internal error: {type(exc).__name__}: {exc}; run again with -v and report it", file=sys.stderr)  # noqa: T201
+        print(
+            f"peerscope: internal error: {type(exc).__name__}: {exc}; run again with -v and report it",
+            file=sys.stderr,
+        )
         sys.exit(5)
     sys.exit(code or 0)

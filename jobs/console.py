@@ -41,7 +41,9 @@ class Context:
 
 def printable(text: str) -> str:
     """The text without characters that could steer a terminal; line ends and tabs stay."""
-    return "".join(char if char in "\n\t" or char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+    return "".join(
+        char if char in "\n\t" or char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text
+    )
 
 
 def print_data(text: str) -> None:

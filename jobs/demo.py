@@ -34,7 +34,13 @@ def demo(ctx: Context) -> None:
     with Warehouse.open(ctx.warehouse, ctx.settings.lock_seconds) as warehouse:
         read = 0
         for bundle in bundles:
-            done = run_into(ctx, warehouse, [str(bundle)], InputOptions(cluster=bundle.parent.name), last=bundle == bundles[-1])
+            done = run_into(
+                ctx,
+                warehouse,
+                [str(bundle)],
+                InputOptions(cluster=bundle.parent.name),
+                last=bundle == bundles[-1],
+            )
             read += done["files_read"]
             ctx.say(f"{bundle.parent.name}: {done['files_read']} files, {done['lines_read']} lines")
     ctx.say("nothing new was found" if read == 0 else f"{read} files read from {len(bundles)} recordings")

@@ -104,7 +104,9 @@ def _told(done: dict[str, Any]) -> list[str]:
         f" + {done['lines_rejected']} rejected",
     ]
     if "incidents" in done:
-        lines.append(f"{done['templates']} templates, {done['incidents']} incidents, published {done['snapshot']}")
+        lines.append(
+            f"{done['templates']} templates, {done['incidents']} incidents, published {done['snapshot']}"
+        )
     return lines
 
 

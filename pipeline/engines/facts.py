@@ -11,9 +11,10 @@ from dataclasses import dataclass, fields
 
 import polars as pl
 
+from pipeline.frames import schema
 from pipeline.sources.times import UTC_US
 
-RECORDS = pl.Schema(
+RECORDS = schema(
     {
         "src": pl.UInt32, "ts": UTC_US, "ts_source": pl.String, "node": pl.String, "pod": pl.String,
         "component": pl.String, "level": pl.String, "message": pl.String, "shape": pl.String,
@@ -22,45 +23,45 @@ RECORDS = pl.Schema(
         "byte_offset": pl.UInt64, "byte_length": pl.UInt32, "lines": pl.UInt32,
     }
 )  # fmt: skip
-COUNTS = pl.Schema(
+COUNTS = schema(
     {
         "src": pl.UInt32, "minute": UTC_US, "node": pl.String, "component": pl.String, "level": pl.String,
         "shape": pl.String, "rule": pl.String, "category": pl.String, "severity": pl.String,
         "events": pl.UInt64,
     }
 )  # fmt: skip
-STATES = pl.Schema(
+STATES = schema(
     {
         "src": pl.UInt32, "ts": UTC_US, "node": pl.String, "protocol": pl.String, "peer": pl.String,
         "state": pl.String, "bgp_state": pl.String, "last_error": pl.String, "observed_by": pl.String,
         "byte_offset": pl.UInt64,
     }
 )  # fmt: skip
-RESOURCES = pl.Schema(
+RESOURCES = schema(
     {
         "src": pl.UInt32, "kind": pl.String, "namespace": pl.String, "name": pl.String,
         "observed_at": UTC_US, "body": pl.String, "byte_offset": pl.UInt64,
     }
 )  # fmt: skip
-NODE_FACTS = pl.Schema(
+NODE_FACTS = schema(
     {
         "src": pl.UInt32, "node": pl.String, "fact": pl.String, "value": pl.String,
         "observed_at": UTC_US, "byte_offset": pl.UInt64,
     }
 )  # fmt: skip
-REJECTS = pl.Schema(
+REJECTS = schema(
     {
         "src": pl.UInt32, "byte_offset": pl.UInt64, "byte_length": pl.UInt32, "lines": pl.UInt32,
         "reason": pl.String, "detail": pl.String,
     }
 )  # fmt: skip
-OBSERVED = pl.Schema(
+OBSERVED = schema(
     {
         "src": pl.UInt32, "node": pl.String, "component": pl.String, "first_ts": UTC_US, "last_ts": UTC_US,
         "lines": pl.UInt64,
     }
 )  # fmt: skip
-TALLY = pl.Schema(
+TALLY = schema(
     {
         "src": pl.UInt32, "lines_read": pl.UInt64, "lines_parsed": pl.UInt64, "lines_unparsed": pl.UInt64,
         "lines_rejected": pl.UInt64, "node": pl.String, "pod": pl.String,
@@ -87,18 +88,10 @@ class Facts:
         together = list(parts)
         return cls(
             *(
-                pl.concat([getattr(part, spec.name) for part in together] or [schema.to_frame()])
-                for spec, schema in zip(fields(cls), SCHEMAS, strict=True)
+                pl.concat([getattr(part, spec.name) for part in together] or [columns.to_frame()])
+                for spec, columns in zip(fields(cls), SCHEMAS, strict=True)
             )
         )
 
 
 SCHEMAS = (RECORDS, COUNTS, STATES, RESOURCES, NODE_FACTS, REJECTS, OBSERVED, TALLY)
-
-
-def conform(frame: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
-    """The frame with exactly the schema's columns, in order and type; absent columns are null."""
-    return frame.select(
-        (pl.col(name) if name in frame.columns else pl.lit(None)).cast(kind).alias(name)
-        for name, kind in schema.items()
-    )

@@ -22,9 +22,9 @@ from pipeline.engines.facts import (
     STATES,
     TALLY,
     Facts,
-    conform,
 )
 from pipeline.engines.readers import QuietFacts, read_console, read_logs
+from pipeline.frames import conform
 from pipeline.grammar import Ruleset
 from pipeline.settings import Settings
 from pipeline.sources.identify import Identity
@@ -74,9 +74,7 @@ def understand_pieces(pieces: Sequence[Piece], ruleset: Ruleset, settings: Setti
     records = pl.concat([lines, quiet.records])
     spoken = _prefer_reader(ruleset.understand(records.filter(~pl.col("silent"))))
     framing = _lines_of(records.filter(pl.col("silent")))
-    silent = pl.concat(
-        [blank.with_columns(shape=pl.lit(BLANK)), framing.with_columns(shape=pl.lit(FRAME))]
-    )
+    silent = pl.concat([blank.with_columns(shape=pl.lit(BLANK)), framing.with_columns(shape=pl.lit(FRAME))])
     return Understood(spoken, silent, quiet)
 
 
@@ -89,7 +87,9 @@ def parse(pieces: Sequence[Piece], ruleset: Ruleset, settings: Settings) -> Fact
         counts=pl.concat([_count(spoken), _count_silent(read.silent)]),
         states=pl.concat([conform(_log_states(spoken), STATES), conform(quiet.states, STATES)]),
         resources=conform(quiet.resources, RESOURCES),
-        node_facts=pl.concat([conform(_log_facts(spoken), NODE_FACTS), conform(quiet.node_facts, NODE_FACTS)]),
+        node_facts=pl.concat(
+            [conform(_log_facts(spoken), NODE_FACTS), conform(quiet.node_facts, NODE_FACTS)]
+        ),
         rejects=conform(quiet.rejects, REJECTS),
         observed=conform(_observed(spoken), OBSERVED),
         tally=conform(_tally(pieces, spoken, read.silent, quiet.rejects), TALLY),
@@ -132,7 +132,9 @@ def _count(spoken: pl.DataFrame) -> pl.DataFrame:
     counts = minutes.group_by([*keys, *said], maintain_order=True).agg(
         events=pl.len().cast(pl.UInt64), more=(pl.col("lines") - 1).sum()
     )
-    more = counts.filter(pl.col("more") > 0).group_by(["src", "minute", "node", "component"], maintain_order=True)
+    more = counts.filter(pl.col("more") > 0).group_by(
+        ["src", "minute", "node", "component"], maintain_order=True
+    )
     joined = _count_silent(more.agg(events=pl.col("more").sum(), shape=pl.lit(CONTINUATION)))
     return pl.concat([conform(counts, COUNTS), joined])
 
@@ -188,14 +190,21 @@ def _log_facts(spoken: pl.DataFrame) -> pl.DataFrame:
     for name in ("calico_version", "bird_version", "node_name", "kernel_version"):
         value = pl.col("params").str.json_path_match(f"$.{name}")
         found = said.filter(pl.col("params").str.contains(f'"{name}"', literal=True)).select(
-            "src", "node", fact=pl.lit(name), value=value, observed_at=pl.col("ts"), byte_offset=pl.col("offset")
+            "src",
+            "node",
+            fact=pl.lit(name),
+            value=value,
+            observed_at=pl.col("ts"),
+            byte_offset=pl.col("offset"),
         )
         facts.append(conform(found, NODE_FACTS))
     return pl.concat(facts).filter(pl.col("value").is_not_null())
 
 
 def _observed(spoken: pl.DataFrame) -> pl.DataFrame:
-    timed = spoken.filter(pl.col("ts").is_not_null() & pl.col("ts_source").is_in(["envelope", "line", "neighbour"]))
+    timed = spoken.filter(
+        pl.col("ts").is_not_null() & pl.col("ts_source").is_in(["envelope", "line", "neighbour"])
+    )
     return timed.group_by(["src", "node", "component"], maintain_order=True).agg(
         first_ts=pl.col("ts").min(), last_ts=pl.col("ts").max(), lines=pl.col("lines").sum().cast(pl.UInt64)
     )
@@ -214,7 +223,11 @@ def _tally(
     )
     empty = silent.group_by("src").agg(silent_lines=pl.col("events").sum().cast(pl.UInt64))
     refused = rejects.group_by("src").agg(lines_rejected=pl.col("lines").sum().cast(pl.UInt64))
-    tally = sources.join(read, on="src", how="left").join(empty, on="src", how="left").join(refused, on="src", how="left")
+    tally = (
+        sources.join(read, on="src", how="left")
+        .join(empty, on="src", how="left")
+        .join(refused, on="src", how="left")
+    )
     zero = tally.with_columns(
         pl.col("records_lines", "silent_lines", "lines_unparsed", "lines_rejected").fill_null(0)
     )

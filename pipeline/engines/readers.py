@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from pipeline.engines.facts import NODE_FACTS, REJECTS, RESOURCES, STATES, conform
+from pipeline.engines.facts import NODE_FACTS, REJECTS, RESOURCES, STATES
+from pipeline.frames import conform, schema
 from pipeline.inventory.bird_config import parse_bird_config
 from pipeline.inventory.documents import parse_documents
 from pipeline.redact import redact_expr
@@ -33,7 +34,7 @@ from pipeline.status.model import Facts as RowFacts
 if TYPE_CHECKING:
     from pipeline.engines.parse import Piece
 
-READ = pl.Schema(
+READ = schema(
     {
         "src": pl.UInt32, "ts": UTC_US, "ts_source": pl.String, "node": pl.String, "pod": pl.String,
         "component": pl.String, "level": pl.String, "family": pl.String, "body": pl.String,
@@ -42,8 +43,15 @@ READ = pl.Schema(
         "tabular": pl.Boolean, "silent": pl.Boolean,
     }
 )  # fmt: skip
-_BLANKS = pl.Schema(
-    {"src": pl.UInt32, "minute": UTC_US, "node": pl.String, "component": pl.String, "level": pl.String, "events": pl.UInt64}
+_BLANKS = schema(
+    {
+        "src": pl.UInt32,
+        "minute": UTC_US,
+        "node": pl.String,
+        "component": pl.String,
+        "level": pl.String,
+        "events": pl.UInt64,
+    }
 )
 SILENT_ROLES = ("detail", "frame", "stamp", "echo", "blank")
 
@@ -82,7 +90,9 @@ def _read_alike(pieces: Sequence[Piece], settings: Settings) -> tuple[pl.DataFra
     frame = strip_envelopes(lines.filter(~empty), first.identity.chain, first.tz, first.reference)
     frame = join_pieces(frame, settings.record_lines)
     frame = join_continuations(parse_headers(frame, first.tz, first.reference), settings.record_lines)
-    frame = place_in_time(frame).join(_about(pieces), on="src", how="left", suffix="_known", maintain_order="left")
+    frame = place_in_time(frame).join(
+        _about(pieces), on="src", how="left", suffix="_known", maintain_order="left"
+    )
     body = pl.col("body").str.slice(0, settings.message_bytes)
     frame = frame.with_columns(
         body=redact_expr(body),
@@ -114,7 +124,9 @@ _SIX = r"\bbird6(?:_\w+)?\.c|\b(?:Mesh|Node|Global)_[0-9a-f]{0,4}_[0-9a-f]{0,4}_
 
 
 def _about(pieces: Sequence[Piece]) -> pl.DataFrame:
-    rows = {p.src: (p.src, p.node, p.pod, p.service if p.service in ("bird", "bird6") else None) for p in pieces}
+    rows = {
+        p.src: (p.src, p.node, p.pod, p.service if p.service in ("bird", "bird6") else None) for p in pieces
+    }
     schema = {"src": pl.UInt32, "node_known": pl.String, "pod_known": pl.String, "bird_known": pl.String}
     return pl.DataFrame(list(rows.values()), schema=schema, orient="row")
 

@@ -75,7 +75,9 @@ def mine(shapes: pl.DataFrame, limit: int) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 def _generalise(shapes: Iterable[str], similarity: float) -> list[str]:
     """The template of each shape of one group; shapes come sorted."""
-    drain = Drain(depth=DEPTH, sim_th=similarity, max_children=100, param_str=WILDCARD, parametrize_numeric_tokens=False)
+    drain = Drain(
+        depth=DEPTH, sim_th=similarity, max_children=100, param_str=WILDCARD, parametrize_numeric_tokens=False
+    )
     clusters = []
     for shape in shapes:
         # drain3 works on words: line ends inside a record become a visible sign so that they survive

@@ -62,11 +62,11 @@ ENVELOPES: tuple[Envelope, ...] = (
         "ctime",
         "kernel",
     ),
-    Envelope("dmesg-iso", rf"^(?P<stamp>{_ISO}[+-]\d\d:\d\d) (?P<rest>[A-Za-z][\w .-]*: .*)$", "iso", "kernel"),
-    Envelope("dmesg", r"^(?:<\d+>)?\[ *\d+\.\d{6}\] (?P<rest>.*)$", None, "kernel"),
     Envelope(
-        "svlogd", r"^(?P<stamp>\d{4}-\d\d-\d\d_\d\d:\d\d:\d\d\.\d{5}) (?P<rest>.*)$", "iso_underscore"
+        "dmesg-iso", rf"^(?P<stamp>{_ISO}[+-]\d\d:\d\d) (?P<rest>[A-Za-z][\w .-]*: .*)$", "iso", "kernel"
     ),
+    Envelope("dmesg", r"^(?:<\d+>)?\[ *\d+\.\d{6}\] (?P<rest>.*)$", None, "kernel"),
+    Envelope("svlogd", r"^(?P<stamp>\d{4}-\d\d-\d\d_\d\d:\d\d:\d\d\.\d{5}) (?P<rest>.*)$", "iso_underscore"),
     Envelope(
         "journald-iso",
         rf"^(?P<stamp>{_ISO}{_ZONE}) (?P<host>[\w.-]+) {_PROGRAM}: (?P<rest>.*)$",
@@ -81,7 +81,8 @@ ENVELOPES: tuple[Envelope, ...] = (
     Envelope("svlogd-iso", r"^(?P<stamp>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{5}) (?P<rest>.*)$", "iso"),
     Envelope("timestamps", rf"^(?P<stamp>{_ISO}{_ZONE}) (?P<rest>.*)$", "iso"),
     Envelope(
-        "stern", r"^(?P<pod>[a-z0-9][a-z0-9.-]*-[a-z0-9]{5}) (?:[›>|] )?(?P<container>[a-z0-9-]+) (?:[›>|] )?(?P<rest>.*)$"
+        "stern",
+        r"^(?P<pod>[a-z0-9][a-z0-9.-]*-[a-z0-9]{5}) (?:[›>|] )?(?P<container>[a-z0-9-]+) (?:[›>|] )?(?P<rest>.*)$",
     ),
 )
 _BY_NAME = {envelope.name: envelope for envelope in ENVELOPES}
@@ -155,7 +156,9 @@ def _strip_layer(frame: pl.DataFrame, layer: Envelope, tz: str, reference: datet
     frame = frame.with_columns(layer=pl.col("rest").str.extract_groups(layer.pattern))
     part = pl.col("layer").struct
     matched = part.field("stamp" if "stamp" in groups else "rest").is_not_null()
-    updates = [pl.when(matched).then(part.field("rest").fill_null("")).otherwise(pl.col("rest")).alias("rest")]
+    updates = [
+        pl.when(matched).then(part.field("rest").fill_null("")).otherwise(pl.col("rest")).alias("rest")
+    ]
     if layer.style:
         stamp = parse_stamps(part.field("stamp"), layer.style, tz, reference)
         updates.append(pl.coalesce("ts", stamp).alias("ts"))

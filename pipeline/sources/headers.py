@@ -20,8 +20,8 @@ from pipeline.sources.components import (
     FILE_COMPONENTS,
     LEVELS,
     PREFIX_COMPONENTS,
-    PROGRAMS,
     PROBE_FILES,
+    PROGRAMS,
 )
 from pipeline.sources.times import UTC_US, parse_stamps
 
@@ -47,7 +47,9 @@ class Layout:
 _DAY = r"\d{4}-\d\d-\d\d"
 _CLOCK = r"\d\d:\d\d:\d\d"
 LAYOUTS: tuple[Layout, ...] = (
-    Layout("bird", r"^(?P<component>bird6?): (?:bird6?: )*(?:<(?P<level>[A-Z]+|\?\?\?)> )?(?P<body>.*)$", "bird"),
+    Layout(
+        "bird", r"^(?P<component>bird6?): (?:bird6?: )*(?:<(?P<level>[A-Z]+|\?\?\?)> )?(?P<body>.*)$", "bird"
+    ),
     Layout(
         "bird-file",
         rf"^(?P<stamp>{_DAY} {_CLOCK}(?:\.\d+)?) (?:\[[0-9a-f]{{4}}\] )?<(?P<level>[A-Z]+|\?\?\?)> (?P<body>.*)$",
@@ -170,13 +172,17 @@ def _name_program(rows: pl.DataFrame, layout: Layout) -> pl.DataFrame:
         component = (
             pl.when(pl.col("file").is_in(PROBE_FILES) & pl.col("body").str.starts_with("Number of node(s)"))
             .then(pl.lit("probe"))
-            .otherwise(pl.coalesce(pl.col("said").replace_strict(PREFIX_COMPONENTS, default=pl.col("said")), by_file))
+            .otherwise(
+                pl.coalesce(pl.col("said").replace_strict(PREFIX_COMPONENTS, default=pl.col("said")), by_file)
+            )
         )
         return rows.with_columns(component=component, family=pl.lit("go"))
     if layout.name == "klog":
         client = pl.col("file").is_in(CLIENT_FILES) & (by_program != "kubelet").fill_null(True)
         return rows.with_columns(
-            component=pl.when(client).then(pl.lit("node")).otherwise(pl.coalesce(by_program, pl.lit("kubelet"))),
+            component=pl.when(client)
+            .then(pl.lit("node"))
+            .otherwise(pl.coalesce(by_program, pl.lit("kubelet"))),
             family=pl.when(client).then(pl.lit("go")).otherwise(pl.lit("kubelet")),
         )
     if layout.name == "bird":
@@ -201,5 +207,7 @@ def _name_program(rows: pl.DataFrame, layout: Layout) -> pl.DataFrame:
         )
     return rows.with_columns(
         component=by_program,
-        family=by_program.replace_strict(BODY_FAMILIES, default=pl.lit(layout.family)).fill_null(layout.family),
+        family=by_program.replace_strict(BODY_FAMILIES, default=pl.lit(layout.family)).fill_null(
+            layout.family
+        ),
     )

@@ -67,11 +67,15 @@ def _other(text: str, lines: list[str], filled: list[str]) -> Identity:
         return Identity("config", "bird.cfg", "statements of a BIRD configuration")
     chain = detect_chain(filled)
     if chain:
-        return Identity("log", "log:" + "+".join(chain), f"half of the first lines or more fit {chain[0]}", chain)
+        return Identity(
+            "log", "log:" + "+".join(chain), f"half of the first lines or more fit {chain[0]}", chain
+        )
     console, segments = sniff_console("\n".join(lines))
     headed = sum(1 for line in filled if any(head.match(line) for head in _HEADS)) / len(filled)
     if console > 0 and console >= headed:
-        return Identity("console", "+".join(segments), f"{console:.0%} of the first lines are of {', '.join(segments)}")
+        return Identity(
+            "console", "+".join(segments), f"{console:.0%} of the first lines are of {', '.join(segments)}"
+        )
     if headed < 0.1 and _YAML.search(text):
         return Identity("document", "yaml", "YAML with apiVersion, kind or items")
     if headed:

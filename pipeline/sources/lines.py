@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
-LINES_SCHEMA = pl.Schema(
-    {"src": pl.UInt32, "offset": pl.UInt64, "length": pl.UInt32, "raw": pl.String}
-)
+from pipeline.frames import schema
+
+LINES_SCHEMA = schema({"src": pl.UInt32, "offset": pl.UInt64, "length": pl.UInt32, "raw": pl.String})
 _BOM = b"\xef\xbb\xbf"
 
 

@@ -12,7 +12,18 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 
 UTC_US = pl.Datetime("us", "UTC")
-STYLES = ("iso", "iso_space", "iso_underscore", "slash", "syslog", "ctime", "klog", "epoch_us", "epoch_ns", "epoch_s")
+STYLES = (
+    "iso",
+    "iso_space",
+    "iso_underscore",
+    "slash",
+    "syslog",
+    "ctime",
+    "klog",
+    "epoch_us",
+    "epoch_ns",
+    "epoch_s",
+)
 _BASE = {
     "iso": "%Y-%m-%dT%H:%M:%S",
     "iso_space": "%Y-%m-%d %H:%M:%S",
@@ -55,7 +66,9 @@ def _zoned(moment: pl.Expr, tz: str) -> pl.Expr:
     if tz == "UTC":
         return moment.dt.replace_time_zone("UTC")
     # a clock that is set back shows an hour twice (the earlier is taken) and skips one in spring (null)
-    return moment.dt.replace_time_zone(tz, ambiguous="earliest", non_existent="null").dt.convert_time_zone("UTC")
+    return moment.dt.replace_time_zone(tz, ambiguous="earliest", non_existent="null").dt.convert_time_zone(
+        "UTC"
+    )
 
 
 def _yearless(stamps: pl.Expr, style: str, tz: str, reference: datetime | None) -> pl.Expr:

@@ -78,7 +78,11 @@ def test_archives_inside_archives(tmp_path: Path) -> None:
         packed.writestr("c.log", TEXT)
     (tmp_path / "bundle").write_bytes(outer.getvalue())
     read, refused = walk(tmp_path)
-    assert read == {"bundle!node.tar.gz!a.log": TEXT, "bundle!node.tar.gz!b.log.gz": TEXT, "bundle!c.log": TEXT}
+    assert read == {
+        "bundle!node.tar.gz!a.log": TEXT,
+        "bundle!node.tar.gz!b.log.gz": TEXT,
+        "bundle!c.log": TEXT,
+    }
     assert refused == []
 
 
@@ -91,7 +95,10 @@ def test_too_deep_too_many_and_too_large_are_refused(tmp_path: Path) -> None:
     assert (len(read), [refusal.reason for refusal in refused]) == (3, ["archive too large"])
     (tmp_path / "large.tar").write_bytes(tar_of({"a.log": TEXT * 100, "b.log": TEXT}))
     read, refused = walk(tmp_path / "large.tar", Settings(member_bytes=100))
-    assert (list(read), [refusal.reason for refusal in refused]) == (["large.tar!b.log"], ["member too large"])
+    assert (list(read), [refusal.reason for refusal in refused]) == (
+        ["large.tar!b.log"],
+        ["member too large"],
+    )
 
 
 def test_a_bomb_is_stopped(tmp_path: Path) -> None:
@@ -102,7 +109,9 @@ def test_a_bomb_is_stopped(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress, lzma.compress, bz2.compress])
-def test_a_truncated_stream_gives_what_stands_before_the_cut(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+def test_a_truncated_stream_gives_what_stands_before_the_cut(
+    tmp_path: Path, pack: Callable[[bytes], bytes]
+) -> None:
     text = b"".join(f"bird: Node_10_0_0_{n % 250}: {os.urandom(8).hex()}\n".encode() for n in range(60_000))
     (tmp_path / "cut").write_bytes(pack(text)[:-5000])
     data, damage = read_one(tmp_path)

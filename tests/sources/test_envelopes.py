@@ -31,7 +31,9 @@ LINES = {
     '"MESSAGE":"Node_10_0_0_1: State changed to up"}',
     "vector": '{"message":"' + BIRD + '","source_type":"kubernetes_logs","timestamp":"2024-12-18T07:19:36Z",'
     '"stream":"stdout","kubernetes":{"pod_name":"calico-node-abcde","pod_node_name":"rr-1"}}',
-    "logcli": '{"labels":{"pod":"calico-node-abcde"},"line":"' + BIRD + '","timestamp":"2024-12-18T07:19:36Z"}',
+    "logcli": '{"labels":{"pod":"calico-node-abcde"},"line":"'
+    + BIRD
+    + '","timestamp":"2024-12-18T07:19:36Z"}',
     "fluent-bit": '{"date":"2024-12-18T07:19:36Z","log":"' + BIRD + '","kubernetes":{"host":"rr-1"}}',
 }
 
@@ -58,12 +60,14 @@ def test_layers_nest_outermost_first() -> None:
     assert chain == ("kubectl-prefix", "timestamps")
     row = strip(line, chain).row(0, named=True)
     assert (row["pod"], row["container"], row["rest"]) == ("calico-node-abcde", "calico-node", BIRD)
-    double = f"2024-12-18T07:19:36.11301 2024-12-18 07:19:36.112 [INFO][71] felix/int_dataplane.go 1848: x"
+    double = "2024-12-18T07:19:36.11301 2024-12-18 07:19:36.112 [INFO][71] felix/int_dataplane.go 1848: x"
     assert detect_chain([double]) == ("svlogd-iso",)
 
 
 def test_bare_lines_have_no_envelope() -> None:
-    assert detect_chain([BIRD, "2024-12-18 07:19:36.112 [INFO][9] startup/startup.go 95: Starting node a"]) == ()
+    assert (
+        detect_chain([BIRD, "2024-12-18 07:19:36.112 [INFO][9] startup/startup.go 95: Starting node a"]) == ()
+    )
 
 
 def test_a_line_that_does_not_fit_passes_unchanged() -> None:

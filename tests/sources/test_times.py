@@ -41,9 +41,13 @@ def test_styles(text: str, style: str, expected: datetime | None) -> None:
 
 
 def test_a_stamp_without_zone_is_read_in_the_zone_asked_for() -> None:
-    assert read("2024-12-18 07:19:36.000", "iso_space", "Asia/Shanghai") == datetime(2024, 12, 17, 23, 19, 36, tzinfo=UTC)
+    assert read("2024-12-18 07:19:36.000", "iso_space", "Asia/Shanghai") == datetime(
+        2024, 12, 17, 23, 19, 36, tzinfo=UTC
+    )
     # a stamp that carries its zone does not care
-    assert read("2024-12-18T07:19:36Z", "iso", "Asia/Shanghai") == datetime(2024, 12, 18, 7, 19, 36, tzinfo=UTC)
+    assert read("2024-12-18T07:19:36Z", "iso", "Asia/Shanghai") == datetime(
+        2024, 12, 18, 7, 19, 36, tzinfo=UTC
+    )
 
 
 @pytest.mark.parametrize(
