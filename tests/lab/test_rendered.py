@@ -23,9 +23,7 @@ def test_times() -> None:
 
 def test_node_status_is_calicoctls_table() -> None:
     text = rendered.node_status(1_795_418_376, PROTOCOLS, running=True)
-    assert text.startswith(
-        "Mon Nov 23 07:19:36 UTC 2026\nCalico process is running.\n\nIPv4 BGP status\n+---"
-    )
+    assert text.startswith("Mon Nov 23 07:19:36 UTC 2026\nCalico process is running.\n\nIPv4 BGP status\n+---")
     assert "| 10.0.0.1     | node specific     | up    | 07:46:07   | Established " in text
     assert "| 10.0.0.2     | node-to-node mesh | start | 07:46:08   | Active Socket: No route to" in text
     assert "| 10.0.0.3     | global            | down  | 2026-11-22 | Error: Kernel MD5 auth failed" in text
