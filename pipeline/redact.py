@@ -19,17 +19,16 @@ MARK = "[redacted]"
 
 # Keys whose value is a secret. A word such as `token` counts where it ends the key and starts one of its
 # parts (`etcd_token`, `token`), so that `automountServiceAccountToken: true` and `secretKeyRef:` stay.
-_PASS_KEY = r"[\w.\-]{0,64}(?i:password|passwd|passphrase)"
+_WHOLE = r"[\w.\-]{0,64}(?i:password|passwd|passphrase)"
 _PARTED = (
     r"(?:[\w.\-]{0,64}[_.\-])?(?i:token|secret|secret[_\-]?key|access[_\-]?key|secret[_\-]?access[_\-]?key"
     r"|api[_\-]?key|private[_\-]?key|client[_\-]?secret|auth[_\-]?key|psk)"
 )
 _CAMEL = (
     r"[\w.\-]{0,64}(?:Secret|AccessToken|AuthToken|BearerToken|RefreshToken|IdToken|ApiKey|SecretKey"
-    r"|AccessKey"
-    r"|PrivateKey)"
+    r"|AccessKey|PrivateKey)"
 )
-_KEY = rf"(?:{_PASS_KEY}|{_PARTED}|{_CAMEL})"
+_KEY = rf"(?:{_WHOLE}|{_PARTED}|{_CAMEL})"
 _QUOTED = r'"(?:[^"\\\n]|\\.)*"?|' + r"'[^'\n]*'?"
 
 
@@ -192,7 +191,5 @@ def redact_expr(expr: pl.Expr) -> pl.Expr:
     """The same for a String column, rule by rule in Rust; columns without a telling word pass untouched."""
     out = expr
     for rule in _RULES:
-        out = out.str.replace_all(
-            rule.pattern, rule.replacement.replace("$1", "${1}").replace("${${1}}", "${1}")
-        )
+        out = out.str.replace_all(rule.pattern, rule.replacement.replace("$1", "${1}").replace("${${1}}", "${1}"))
     return pl.when(expr.str.contains(_GUARD)).then(out).otherwise(expr)

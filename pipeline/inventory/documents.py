@@ -158,9 +158,7 @@ def _event(obj: dict[str, Any], first: int, last: int, out: _Collector) -> None:
     about = mapping(obj.get("involvedObject")) or mapping(obj.get("regarding"))
     source = mapping(obj.get("source")) or mapping(obj.get("deprecatedSource"))
     series, meta = mapping(obj.get("series")), mapping(obj.get("metadata"))
-    component = str(
-        source.get("component") or obj.get("reportingComponent") or obj.get("reportingController") or ""
-    )
+    component = str(source.get("component") or obj.get("reportingComponent") or obj.get("reportingController") or "")
     message = redact(str(obj.get("message") or obj.get("note") or "")).strip()
     node = source.get("host") or (obj.get("reportingInstance") if component == "kubelet" else None)
     if not node and about.get("kind") == "Node":
@@ -178,9 +176,7 @@ def _event(obj: dict[str, Any], first: int, last: int, out: _Collector) -> None:
         "reason": obj.get("reason"),
         "type": obj.get("type"),
         "count": series.get("count") or obj.get("count") or obj.get("deprecatedCount"),
-        "first_timestamp": obj.get("firstTimestamp")
-        or obj.get("deprecatedFirstTimestamp")
-        or obj.get("eventTime"),
+        "first_timestamp": obj.get("firstTimestamp") or obj.get("deprecatedFirstTimestamp") or obj.get("eventTime"),
         "pod": pod,
         "namespace": about.get("namespace") or meta.get("namespace"),
         "object": f"{about.get('kind')}/{about.get('name')}" if about.get("name") else None,
@@ -200,9 +196,7 @@ def _resource(kind: str, obj: dict[str, Any], offset: int, out: _Collector) -> N
     body = redact_tree(trim(kind, obj))
     name, namespace = name_of(obj), mapping(obj.get("metadata")).get("namespace")
     text = json.dumps(body, sort_keys=True, ensure_ascii=False)
-    out.resources.append(
-        Resource(kind, str(namespace) if namespace else None, name, out.observed_at, text, offset)
-    )
+    out.resources.append(Resource(kind, str(namespace) if namespace else None, name, out.observed_at, text, offset))
     if kind == "Node":
         _node_facts(name, body, offset, out)
     elif kind == "Pod":
@@ -267,9 +261,7 @@ def _node_status(name: str, body: dict[str, Any], offset: int, out: _Collector) 
             # BIRD's Passive and Down are left out by Calico (node/pkg/status): the state is then unknown
             bgp_state = str(peer.get("state") or "") or None
             state = _SESSION.get(bgp_state or "")
-            out.states.append(
-                State(at, node, None, address, state, bgp_state, None, "caliconodestatus", offset)
-            )
+            out.states.append(State(at, node, None, address, state, bgp_state, None, "caliconodestatus", offset))
 
 
 def sniff_documents(head: str) -> tuple[float, str]:
@@ -280,8 +272,6 @@ def sniff_documents(head: str) -> tuple[float, str]:
     both = "apiVersion" in head and "kind" in head
     if start.startswith(("{", "[")):
         return (0.95 if both else 0.6), "json"
-    if start.startswith(
-        ("apiVersion:", "kind:", "---", "- apiVersion", "- kind", "items:", "metadata:", "#")
-    ):
+    if start.startswith(("apiVersion:", "kind:", "---", "- apiVersion", "- kind", "items:", "metadata:", "#")):
         return (0.95 if both else 0.6), "yaml"
     return (0.3 if both else 0.0), "yaml" if both else ""

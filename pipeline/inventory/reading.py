@@ -213,9 +213,7 @@ def _value(node: yaml.Node) -> Any:
 def _yaml(lines: list[str], start: int, end: int) -> Document:
     text = "\n".join(lines[start:end])
     if len(text) > MAX_YAML_BYTES:
-        return Document(
-            start, end - 1, error="too_large", detail=f"{len(text)} characters of YAML in one document"
-        )
+        return Document(start, end - 1, error="too_large", detail=f"{len(text)} characters of YAML in one document")
     try:
         _depth_check(text)
         node = yaml.compose(text, Loader=_Loader)
@@ -228,9 +226,7 @@ def _yaml(lines: list[str], start: int, end: int) -> Document:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {start + mark.line + 1}" if mark else ""
-        return Document(
-            start, end - 1, error="yaml", detail=f"{getattr(error, 'problem', None) or error}{where}"
-        )
+        return Document(start, end - 1, error="yaml", detail=f"{getattr(error, 'problem', None) or error}{where}")
 
 
 def _yaml_items(node: yaml.Node, start: int) -> list[Item]:

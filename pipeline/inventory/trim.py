@@ -137,9 +137,7 @@ def _old_peer(obj: dict[str, Any]) -> dict[str, Any]:
 def trim(kind: str, obj: dict[str, Any]) -> dict[str, Any]:
     """The part of an object that is stored (before redaction): name, labels, spec, status."""
     meta = mapping(obj.get("metadata"))
-    annotations = {
-        k: v for k, v in mapping(meta.get("annotations")).items() if str(k).startswith(_ANNOTATIONS)
-    }
+    annotations = {k: v for k, v in mapping(meta.get("annotations")).items() if str(k).startswith(_ANNOTATIONS)}
     kept = _some(meta, "name", "namespace", "labels", "creationTimestamp", "cidr", "deletionTimestamp")
     if annotations:
         kept["annotations"] = annotations
