@@ -63,9 +63,7 @@ class WarehouseLock:
 def locked_error(directory: Path, pid: int | None) -> LockedError:
     """The error for a warehouse that process ``pid`` holds."""
     holder = f"process {pid}" if pid else "another process"
-    return LockedError(
-        f"warehouse {directory}: {holder} holds it; wait for it, or say how long to wait (lock_seconds)"
-    )
+    return LockedError(f"warehouse {directory}: {holder} holds it; wait for it, or say how long to wait (lock_seconds)")
 
 
 def holder_pid(directory: Path) -> int | None:

@@ -147,8 +147,7 @@ def _copy_comments(con: duckdb.DuckDBPyConnection, name: str) -> None:
     ).fetchall()
     con.execute(f"COMMENT ON TABLE {target} IS '{_quoted(about[0][0] or '')}'")
     columns = con.execute(
-        "SELECT column_name, comment FROM duckdb_columns() "
-        "WHERE table_name = ? AND database_name = current_database()",
+        "SELECT column_name, comment FROM duckdb_columns() WHERE table_name = ? AND database_name = current_database()",
         [name],
     ).fetchall()
     for column, comment in columns:

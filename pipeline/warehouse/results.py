@@ -3,12 +3,12 @@
 Cells may hold log text, which is hostile. The table shows every control and formatting character as an
 escape, so nothing reaches the terminal's interpreter. In CSV, text that a spreadsheet would run as a formula
 (it begins with ``=``, ``+``, ``-``, ``@``, a tab or a carriage return) gets a leading apostrophe; numbers are
-left alone. JSON and Parquet carry the text as it is.
+left alone. Into files and pipes JSON and CSV carry the rest of the text as it is; on a terminal they, too,
+show control and formatting characters as escapes.
 """
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import math
@@ -123,25 +123,31 @@ def _write_json(frame: pl.DataFrame, out: TextIO) -> None:
     out.write("[")
     for number, row in enumerate(_rows(frame)):
         out.write(",\n " if number else "\n ")
-        json.dump(row, out, ensure_ascii=False)
+        json.dump(row, out, ensure_ascii=out.isatty())
     out.write("\n]\n")
 
 
 def _write_jsonl(frame: pl.DataFrame, out: TextIO) -> None:
     for row in _rows(frame):
-        json.dump(row, out, ensure_ascii=False)
+        json.dump(row, out, ensure_ascii=out.isatty())
         out.write("\n")
 
 
 def _write_csv(frame: pl.DataFrame, out: TextIO) -> None:
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([_guard(name) for name in frame.columns])
+    show = printable if out.isatty() else str
+    out.write(",".join(show(_csv_cell(name)) for name in frame.columns) + "\n")
     for row in _rows(frame):
-        writer.writerow([_guard(value) if isinstance(value, str) else _cell(value) for value in row.values()])
+        out.write(",".join(show(_csv_cell(value)) for value in row.values()) + "\n")
 
 
-def _guard(text: str) -> str:
-    return "'" + text if text.startswith(_FORMULA) else text
+def _csv_cell(value: Any) -> str:
+    """A cell; the csv module would leave a lone carriage return unquoted, which ends a row for its readers."""
+    text = _cell(value)
+    if isinstance(value, str) and text.startswith(_FORMULA):
+        text = "'" + text
+    if any(char in text for char in ',"\r\n'):
+        text = '"' + text.replace('"', '""') + '"'
+    return text
 
 
 def _write_table(frame: pl.DataFrame, out: TextIO) -> None:

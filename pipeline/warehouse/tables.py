@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Mapping
 from functools import cache
@@ -80,7 +81,9 @@ def insert(
     except duckdb.Error as exc:
         raise WarehouseError(f"table {table}: rows do not fit: {_first_line(exc)}") from exc
     finally:
-        con.unregister("incoming")
+        # After an error the transaction is dead, and the registration goes with it.
+        with contextlib.suppress(duckdb.Error):
+            con.unregister("incoming")
     return frame.height
 
 

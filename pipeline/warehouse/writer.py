@@ -112,9 +112,7 @@ class Warehouse:
         """Content hashes of everything ever read: the same bytes under any name are read once."""
         return frozenset(self._content_ids())
 
-    def load(
-        self, *, cluster: str, engine: str, ruleset_version: str | None = None, examples: int = 3
-    ) -> Load:
+    def load(self, *, cluster: str, engine: str, ruleset_version: str | None = None, examples: int = 3) -> Load:
         """Begin a load; use it as a context manager. ``examples``: benign records kept for each shape."""
         return Load(
             self.connection,
@@ -169,9 +167,7 @@ class Warehouse:
                 of_cluster = "cluster = $cluster" if name in DERIVED_TABLES else "$cluster = ''"
                 con.execute(f'DELETE FROM "{name}" WHERE {of_cluster}', {"cluster": cluster})
                 insert(con, name, tables[name], {"cluster": cluster})
-                con.execute(
-                    "DELETE FROM derived_digests WHERE cluster = ? AND table_name = ?", [cluster, name]
-                )
+                con.execute("DELETE FROM derived_digests WHERE cluster = ? AND table_name = ?", [cluster, name])
                 con.execute("INSERT INTO derived_digests VALUES (?, ?, ?)", [cluster, name, digests[name]])
             con.execute("UPDATE warehouse_state SET change_seq = change_seq + 1")
             con.commit()

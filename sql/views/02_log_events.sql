@@ -16,7 +16,7 @@ COMMENT ON COLUMN log_events.level IS 'Level in lower case.';
 COMMENT ON COLUMN log_events.message IS 'Text without envelope and header, redacted; several lines joined.';
 COMMENT ON COLUMN log_events.template_id IS 'Template, see templates; none before mining.';
 COMMENT ON COLUMN log_events.category IS 'What the record says.';
-COMMENT ON COLUMN log_events.severity IS 'info, warning, error or critical; compares in this order.';
+COMMENT ON COLUMN log_events.severity IS 'info, warning, error or critical; sorts in this order, but compares with text as text: use IN.';
 COMMENT ON COLUMN log_events.protocol IS 'Name of the BGP protocol in the routing daemon.';
 COMMENT ON COLUMN log_events.peer IS 'Address of the peer.';
 COMMENT ON COLUMN log_events.peers IS 'Addresses, where the record names several peers.';

@@ -18,7 +18,7 @@ COMMENT ON COLUMN templates.template_id IS 'Content hash of component and templa
 COMMENT ON COLUMN templates.template IS 'Text with wildcards.';
 COMMENT ON COLUMN templates.component IS 'Program that writes it.';
 COMMENT ON COLUMN templates.category IS 'What it says.';
-COMMENT ON COLUMN templates.severity IS 'info, warning, error or critical; compares in this order.';
+COMMENT ON COLUMN templates.severity IS 'info, warning, error or critical; sorts in this order, but compares with text as text: use IN.';
 COMMENT ON COLUMN templates.events IS 'Physical lines counted.';
 COMMENT ON COLUMN templates.first_seen IS 'First minute it was seen in.';
 COMMENT ON COLUMN templates.last_seen IS 'Last minute it was seen in.';

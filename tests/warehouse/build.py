@@ -196,5 +196,3 @@ def contents(directory: Path) -> dict[str, list[tuple[Any, ...]]]:
     with Warehouse.open(directory) as warehouse:
         names = [row[0] for row in warehouse.connection.sql("SELECT table_name FROM duckdb_tables()").fetchall()]
         return {name: sorted(warehouse.frame(f'FROM "{name}"').rows(), key=repr) for name in names}
-
-

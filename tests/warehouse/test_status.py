@@ -1,0 +1,44 @@
+"""Status reads the published snapshot alone and says whether it adds up."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from pipeline.warehouse.snapshots import current_snapshot
+from pipeline.warehouse.status import status
+from tests.warehouse.build import at
+from tests.warehouse.test_lock import held_by_another
+
+
+def test_what_it_says(small: Path) -> None:
+    now = datetime.now(UTC) + timedelta(hours=1)
+    said = status(small, now)
+    assert said["warehouse"] == str(small)
+    assert said["writer_pid"] is None
+    assert said["snapshot"]["path"] == str(current_snapshot(small))
+    assert said["snapshot"]["kept"] == 1
+    assert 3600 <= said["freshness"]["published_age_seconds"] < 7200
+    assert said["freshness"]["last_event_at"] == at(3)
+    assert said["ledger"] == {
+        "loads": 1, "files_read": 2, "bytes_read": 640, "lines_read": 9, "lines_parsed": 8, "lines_unparsed": 0,
+        "lines_rejected": 1,
+    }  # fmt: skip
+    assert said["reconciles"] is True
+    assert said["events_counted"] == 8
+    assert said["unclassified_share"] == 1 / 8
+    assert said["rejects"] == [{"reason": "not_utf8", "times": 1, "lines": 1}]
+    assert said["coverage"][0]["observed_hours"] == 0.65
+
+
+def test_before_anything_is_published(tmp_path: Path) -> None:
+    said = status(tmp_path)
+    assert said["snapshot"] is None
+    assert "peerscope run" in said["message"]
+
+
+def test_while_a_job_writes(tmp_path: Path, small: Path) -> None:
+    with held_by_another(small) as pid:
+        said = status(small)
+    assert said["writer_pid"] == pid
+    assert said["reconciles"] is True
