@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import polars as pl
 
@@ -27,33 +27,48 @@ _EMPTY_PEERS = pl.lit([], dtype=pl.List(pl.String))
 _COLUMNS = (*TYPED_GROUPS, "state", "bgp_state", "last_error")
 
 
-def extract(rule: Rule, rows: pl.DataFrame, keep: str) -> pl.DataFrame:
-    """Fields of rows that belong to ``rule``.
+def extract(rules: Mapping[int, Rule], rows: pl.DataFrame, keep: str, number: str) -> pl.DataFrame:
+    """Fields of rows that belong to rules.
 
-    ``rows`` has the column ``keep`` (a row number) and ``body``; the answer has ``keep`` and FIELD_SCHEMA.
-    A body whose shape belongs to the rule but whose text does not fit the pattern to the letter (an address
-    masked by hand) has no fields; what the rule says of the session without naming a group still holds.
+    ``rows`` has the columns ``keep`` (a row number), ``number`` (the key of the rule in ``rules``) and
+    ``body``; the answer has ``keep`` and FIELD_SCHEMA, rows in any order. A body whose shape belongs to the
+    rule but whose text does not fit the pattern to the letter (an address masked by hand) has no fields;
+    what the rule says of the session without naming a group still holds.
     """
+    parts = rows.partition_by(number, include_key=False, as_dict=True)
+    taken = pl.collect_all([_taken(rules[key], part.lazy(), keep) for (key,), part in parts.items()])
+    if not taken:
+        return pl.DataFrame(schema={keep: rows.schema[keep], **FIELD_SCHEMA})
+    return _with_peers(pl.concat(taken)).select(keep, *FIELD_SCHEMA)
+
+
+def _taken(rule: Rule, rows: pl.LazyFrame, keep: str) -> pl.LazyFrame:
+    """What the groups of one rule hold, before addresses are looked at."""
     if rule.groups:
-        taken = rows.select(keep, pl.col("body").str.extract_groups(rule.body_pattern).alias("__g")).unnest(
+        rows = rows.select(keep, pl.col("body").str.extract_groups(rule.body_pattern).alias("__g")).unnest(
             "__g"
         )
-    else:
-        taken = rows.select(keep)
-    taken = taken.with_columns(
-        protocol=_group(rule, "protocol"),
-        __peer=_group(rule, "peer"),
-        __peers=_group(rule, "peers"),
-    )
-    peer = pl.coalesce(_mapped(taken["__peer"], clean_peer), _mapped(taken["protocol"], peer_of_protocol))
-    return taken.with_columns(peer=peer).select(
+    return rows.select(
         keep,
-        "protocol",
-        "peer",
-        _peers(rule).alias("peers"),
+        _group(rule, "protocol").alias("protocol"),
+        _group(rule, "peer").alias("__peer"),
+        _group(rule, "peers").alias("__peers"),
         _params(rule).alias("params"),
         *_session(rule),
     )
+
+
+def _with_peers(taken: pl.DataFrame) -> pl.DataFrame:
+    """Add ``peer`` (printed, or from the protocol's name) and ``peers`` (the list, or just the peer)."""
+    peer = pl.coalesce(_mapped(taken["__peer"], clean_peer), _mapped(taken["protocol"], peer_of_protocol))
+    taken = taken.with_columns(peer=peer)
+    one = pl.when(pl.col("peer").is_null()).then(_EMPTY_PEERS).otherwise(pl.concat_list("peer"))
+    if taken["__peers"].null_count() == len(taken):
+        return taken.with_columns(peers=one)
+    element = pl.element().str.strip_chars(" .").str.replace(r"\.port\.[0-9]+$", "")
+    address = pl.element().str.contains(r"^[0-9A-Fa-f.:]*[.:][0-9A-Fa-f.:]*$")
+    listed = pl.col("__peers").str.split(",").list.eval(element).list.eval(pl.element().filter(address))
+    return taken.with_columns(peers=pl.when(pl.col("__peers").is_null()).then(one).otherwise(listed))
 
 
 def _group(rule: Rule, name: str) -> pl.Expr:
@@ -67,19 +82,8 @@ def _mapped(texts: pl.Series, function: Callable[[str], str | None]) -> pl.Serie
     distinct = texts.drop_nulls().unique().to_list()
     if not distinct:
         return pl.Series(texts.name, [None] * len(texts), dtype=pl.String)
-    return texts.replace_strict(
-        distinct, [function(text) for text in distinct], default=None, return_dtype=pl.String
-    )
-
-
-def _peers(rule: Rule) -> pl.Expr:
-    one = pl.when(pl.col("peer").is_null()).then(_EMPTY_PEERS).otherwise(pl.concat_list("peer"))
-    if "peers" not in rule.groups:
-        return one
-    element = pl.element().str.strip_chars(" .").str.replace(r"\.port\.[0-9]+$", "")
-    address = pl.element().str.contains(r"^[0-9A-Fa-f.:]*[.:][0-9A-Fa-f.:]*$")
-    listed = pl.col("__peers").str.split(",").list.eval(element).list.eval(pl.element().filter(address))
-    return pl.when(pl.col("__peers").is_null()).then(one).otherwise(listed)
+    answers = [function(text) for text in distinct]
+    return texts.replace_strict(distinct, answers, default=None, return_dtype=pl.String)
 
 
 def _params(rule: Rule) -> pl.Expr:

@@ -170,14 +170,11 @@ class Ruleset:
         return pl.DataFrame(rows, {_NUMBER: pl.Int32, **dict.fromkeys(names, pl.String)}, orient="row")
 
     def _fields(self, work: pl.DataFrame) -> pl.DataFrame:
-        wanting = [n for n, rule in enumerate(self.rules) if rule.wants_fields or rule.session is not None]
-        rows = work.lazy().filter(pl.col(_NUMBER).is_in(wanting)).select(_ROW, _NUMBER, "body").collect()
-        parts = [
-            extract(self.rules[number], part, _ROW)
-            for (number,), part in rows.partition_by(_NUMBER, include_key=False, as_dict=True).items()
-        ]
-        empty = pl.DataFrame(schema={_ROW: work.schema[_ROW], **FIELD_SCHEMA})
-        return pl.concat([empty, *parts])
+        wanting = {number: rule for number, rule in enumerate(self.rules) if rule.wants_fields}
+        rows = (
+            work.lazy().filter(pl.col(_NUMBER).is_in(list(wanting))).select(_ROW, _NUMBER, "body").collect()
+        )
+        return extract(wanting, rows, _ROW, _NUMBER)
 
 
 def _severity_of_level() -> pl.Expr:

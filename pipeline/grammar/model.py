@@ -72,8 +72,8 @@ class Rule:
 
     @property
     def wants_fields(self) -> bool:
-        """Whether fields are taken out: not for benign lines, which are counted and rarely kept."""
-        return bool(self.groups) and (self.category != BENIGN or self.session is not None)
+        """Whether there is anything to take out of a body of this rule."""
+        return bool(self.groups) or self.session is not None
 
 
 @dataclass(frozen=True, slots=True)

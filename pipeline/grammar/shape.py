@@ -45,7 +45,10 @@ class Shaper:
         """``words`` are kept whole, ``prefixes`` (each ending in ``_`` or ``-``) are kept before a mark."""
         kept = sorted(words, key=lambda word: (-len(word), word))
         pairs = [(word, word.translate(_HIDE)) for word in kept]
-        pairs += [(prefix, prefix[:-1] + _JOIN[prefix[-1]]) for prefix in sorted(prefixes, key=lambda p: (-len(p), p))]
+        pairs += [
+            (prefix, prefix[:-1] + _JOIN[prefix[-1]])
+            for prefix in sorted(prefixes, key=lambda p: (-len(p), p))
+        ]
         return cls(tuple(plain for plain, _ in pairs), tuple(hidden for _, hidden in pairs))
 
     def key(self, body: pl.Expr) -> pl.Expr:
