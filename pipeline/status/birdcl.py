@@ -16,10 +16,7 @@ from pipeline.status.sink import Sink
 #: ``show protocols all`` prints some 30 lines a protocol; BIRD 2 with many channels more.
 MAX_DETAIL_LINES = 400
 
-_PROTOS = (
-    "BGP|Kernel|Device|Direct|Static|BFD|Pipe|OSPF|RIP|RAdv|Babel|RPKI|Perf|L3VPN|Aggregator|MRT"
-    "|BMP|EVPN|Bridge"
-)
+_PROTOS = "BGP|Kernel|Device|Direct|Static|BFD|Pipe|OSPF|RIP|RAdv|Babel|RPKI|Perf|L3VPN|Aggregator|MRT|BMP|EVPN|Bridge"
 _CODE = re.compile(r"^([0-289]\d{3})([- ]|$)(?!\d\d-\d\d)(.*)$")
 _ROW = re.compile(
     rf"^\s?(?P<name>[A-Za-z_][\w.\-]*)\s+(?P<proto>{_PROTOS})\s+(?P<table>\S+)\s+(?P<state>[a-z]+)"
@@ -170,9 +167,14 @@ def read_protocols(lines: Sequence[Line], i: int, sink: Sink) -> int:
         since, info = _split_rest(match["rest"])
         body = f"{match['proto']} {match['state']} {info}".strip()
         sink.record(
-            [line], role="row", component="birdcl", body=body, message=text.strip(), protocol=match["name"],
+            [line],
+            role="detail" if match["state"] == "up" else "row",
+            component="birdcl",
+            body=body,
+            message=text.strip(),
+            protocol=match["name"],
             params=sink.since(since) if since else {},
-        )  # fmt: skip
+        )
     for below in lines[i + 1 : i + 1 + taken]:
         sink.record(
             [below],
@@ -233,7 +235,7 @@ def read_routes(lines: Sequence[Line], i: int, sink: Sink) -> int:
     if count:
         sink.enter("show route count")
         params = {"routes": count[1], "total": count[2], "networks": count[3], "table": count[4] or ""}
-        sink.record([line], role="row", component="birdcl", message=text, params=params)
+        sink.record([line], role="detail", component="birdcl", message=text, params=params)
         if not text.startswith("Total"):
             sink.fact(line, f"routes:{count[4]}" if count[4] else "routes", count[1])
         return 1
@@ -243,9 +245,7 @@ def read_routes(lines: Sequence[Line], i: int, sink: Sink) -> int:
     if "[" not in text and sink.segment != "show route":
         return 0
     route = _ROUTE.match(text)
-    if not route or not (
-        route["proto"] or (sink.segment == "show route" and route["what"].startswith(("via", "dev")))
-    ):
+    if not route or not (route["proto"] or (sink.segment == "show route" and route["what"].startswith(("via", "dev")))):
         return 0
     sink.enter("show route")
     params = {"net": route["net"] or "", "from": route["from"] or ""}

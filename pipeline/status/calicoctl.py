@@ -13,9 +13,7 @@ from pipeline.status.sink import Sink
 MAX_CONTINUATION_LINES = 8
 
 _BORDER = re.compile(r"^[+|][-+=|]{3,}$")
-_SINCE_CELL = re.compile(
-    r"^(?:\d{4}-\d\d-\d\d(?: [\d:.]+)?|\d\d:\d\d(?::\d\d(?:\.\d+)?)?|never|\d+d \d\d:\d\d:\d\d)$"
-)
+_SINCE_CELL = re.compile(r"^(?:\d{4}-\d\d-\d\d(?: [\d:.]+)?|\d\d:\d\d(?::\d\d(?:\.\d+)?)?|never|\d+d \d\d:\d\d:\d\d)$")
 _TYPES = ("node-to-node mesh", "node specific", "global")
 _SENTENCES = (
     "Calico process is", "calico-node container is", "Running felix version", "No IPv4", "No IPv6",
@@ -129,7 +127,7 @@ def _version_line(line: Line, sink: Sink) -> int:
             sink.enter("calicoctl version")
             value = text.removeprefix(prefix).strip()
             sink.fact(line, fact, value)
-            sink.record([line], role="row", component="calicoctl", params={fact: value})
+            sink.record([line], role="detail", component="calicoctl", params={fact: value})
             return 1
     if sink.segment == "calicoctl version" and text.startswith(("Git commit:", "Build date:")):
         sink.frame(line, "calicoctl")
@@ -150,7 +148,8 @@ def _checksystem(line: Line, sink: Sink) -> int:
     if len(words) == 2 and words[1] in ("OK", "FAIL"):
         if words[0][0].isdigit():
             sink.fact(line, "kernel_version", words[0])
-        sink.record([line], role="row", component="calicoctl", params={words[0]: words[1]})
+        role = "detail" if words[1] == "OK" else "row"
+        sink.record([line], role=role, component="calicoctl", params={words[0]: words[1]})
         return 1
     if text.startswith("WARNING: Unable to detect"):
         sink.record([line], component="calicoctl", level="warning")

@@ -124,9 +124,7 @@ def _plain(line: Line, sink: Sink) -> None:
     sink.record([line], component=component, level="error" if _TROUBLE.match(line.bare) else None)
 
 
-def _read(
-    lines: Sequence[Line], sink: Sink, times: list[tuple[int, datetime]], observed_at: datetime | None
-) -> None:
+def _read(lines: Sequence[Line], sink: Sink, times: list[tuple[int, datetime]], observed_at: datetime | None) -> None:
     at = [i for i, _ in times]
     i = 0
     while i < len(lines):
@@ -168,9 +166,8 @@ def parse_console(data: bytes, *, tz: tzinfo = UTC, observed_at: datetime | None
     exactly one record or reject.
     """
     lines, rejects = split_lines(data)
-    cleaned = redact("\n".join(line.text for line in lines)).split("\n")
-    if len(cleaned) == len(lines):
-        lines = [line._replace(text=text) for line, text in zip(lines, cleaned, strict=True)]
+    cleaned = redact("\n".join(line.text for line in lines)).split("\n") if lines else []
+    lines = [line._replace(text=text) for line, text in zip(lines, cleaned, strict=True)]
     sink = Sink(tz=tz, rejects=rejects)
     _read(lines, sink, _times(lines, tz), observed_at)
     return sink.facts()

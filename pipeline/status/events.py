@@ -174,9 +174,7 @@ def read_events(lines: Sequence[Line], i: int, sink: Sink) -> int:
             for k, g in (("reason", "reason"), ("age", "age"), ("first", "first"), ("count", "count"))
             if match[g]
         }
-        add_event(
-            [line, *below], sink, kind=match["type"], source=match["from"], message=message, params=params
-        )
+        add_event([line, *below], sink, kind=match["type"], source=match["from"], message=message, params=params)
         return 1 + len(below)
     bare = _PROBE_LINE.match(line.bare)
     if not bare and line.bare.startswith("calico/node is not "):
@@ -185,8 +183,6 @@ def read_events(lines: Sequence[Line], i: int, sink: Sink) -> int:
         sink.enter("events")
         below = message_lines(lines, i + 1, sink) if "probe" in line.bare else []
         message = "\n".join([bare["message"], *(b.bare for b in below)])
-        add_event(
-            [line, *below], sink, kind="Warning", source=bare["from"] or "kubelet", message=message, params={}
-        )
+        add_event([line, *below], sink, kind="Warning", source=bare["from"] or "kubelet", message=message, params={})
         return 1 + len(below)
     return 0

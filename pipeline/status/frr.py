@@ -64,10 +64,8 @@ def _read_json(lines: Sequence[Line], i: int, sink: Sink) -> int:
         return 0
     sink.enter("show bgp summary")
     counts = [_json_block(lines[i], block, sink) for block in blocks]
-    body = (
-        f"show bgp summary json: {sum(c[0] for c in counts)} peers, {sum(c[1] for c in counts)} established"
-    )
-    sink.record(lines[i : i + len(text)], role="row", component="frr", body=body, message=body)
+    body = f"show bgp summary json: {sum(c[0] for c in counts)} peers, {sum(c[1] for c in counts)} established"
+    sink.record(lines[i : i + len(text)], role="detail", component="frr", body=body, message=body)
     return len(text)
 
 
@@ -88,9 +86,14 @@ def _json_block(line: Line, block: dict[str, Any], sink: Sink) -> tuple[int, int
         state, bgp_state = session_of(str(peer.get("state", "")))
         up += state == "up"
         sink.state(
-            line, observed_by="show protocols", state=state, bgp_state=bgp_state or None, last_error=None,
-            protocol=None if is_address(who) else who, peer=who if is_address(who) else None,
-        )  # fmt: skip
+            line,
+            observed_by="show protocols",
+            state=state,
+            bgp_state=bgp_state or None,
+            last_error=None,
+            protocol=None if is_address(who) else who,
+            peer=who if is_address(who) else None,
+        )
     return len(block["peers"]), up
 
 
@@ -130,9 +133,14 @@ def read_frr(lines: Sequence[Line], i: int, sink: Sink) -> int:
             params=params,
         )
         sink.state(
-            line, observed_by="show protocols", state=state, bgp_state=bgp_state, last_error=None,
-            protocol=None if peer else row["who"], peer=peer,
-        )  # fmt: skip
+            line,
+            observed_by="show protocols",
+            state=state,
+            bgp_state=bgp_state,
+            last_error=None,
+            protocol=None if peer else row["who"],
+            peer=peer,
+        )
         return 1
     if text.startswith(_FRAMES):
         sink.frame(line, "frr")

@@ -78,7 +78,7 @@ def _kernel(line: Line, sink: Sink) -> int:
         sink.fact(line, f"sysctl:{key}", value)
         if key in _SYSCTL_NAMES:
             sink.fact(line, _SYSCTL_NAMES[key], value)
-        sink.record([line], role="row", component="kernel", params={key: value})
+        sink.record([line], role="detail", component="kernel", params={key: value})
         return 1
     uname = _UNAME.match(text)
     if uname:
@@ -88,7 +88,7 @@ def _kernel(line: Line, sink: Sink) -> int:
         sink.fact(line, "kernel_version", uname["kernel"], uname["host"])
         sink.record(
             [line],
-            role="row",
+            role="detail",
             component="kernel",
             node=uname["host"],
             params={"kernel_version": uname["kernel"]},
@@ -98,7 +98,7 @@ def _kernel(line: Line, sink: Sink) -> int:
     if counter:
         sink.enter("nstat")
         sink.fact(line, counter["name"], counter["value"])
-        sink.record([line], role="row", component="kernel", params={counter["name"]: counter["value"]})
+        sink.record([line], role="detail", component="kernel", params={counter["name"]: counter["value"]})
         return 1
     return 0
 
@@ -134,13 +134,14 @@ def _socket(line: Line, sink: Sink) -> int:
     if not state and received == "0" and sent == "1" and text.startswith("tcp"):
         # a row cut before its state: only an unanswered SYN counts as one byte waiting for its ACK
         state = "SYN-SENT"
+    proto = "udp" if text.startswith("udp") else "tcp"  # one wording for ``ss`` and ``netstat``
     host = remote.rpartition(":")[0].strip("[]").partition("%")[0]
     bgp = (_is_bgp(local) or _is_bgp(remote)) and state != "LISTEN" and is_address(host)
     sink.record(
         [line],
         role="row",
         component="kernel",
-        body=f"{'udp' if text.startswith('udp') else 'tcp'} {state or 'unknown'} {local} -> {remote}",
+        body=f"{proto} {received} {sent} {local} {remote} {state.replace('-', '_')}".strip(),
         message=text,
         peer=host if bgp else None,
         params={"state": state, "recv_q": received, "send_q": sent, "local": local, "remote": remote},
@@ -150,9 +151,7 @@ def _socket(line: Line, sink: Sink) -> int:
 
 def _network(line: Line, sink: Sink) -> int:
     text = line.bare
-    neighbour = (
-        _NEIGH.match(text) or _ARP.match(text) or (_ARP_ROW.match(text) if sink.segment == "arp" else None)
-    )
+    neighbour = _NEIGH.match(text) or _ARP.match(text) or (_ARP_ROW.match(text) if sink.segment == "arp" else None)
     if neighbour and is_address(neighbour["ip"]):
         sink.enter("arp")
         state = neighbour["state"].strip("<>()").upper()
@@ -173,9 +172,7 @@ def _packet_time(match: re.Match[str], sink: Sink) -> tuple[datetime | None, str
     try:
         local = sink.now.astimezone(sink.tz)
         micros = int(match["f"].ljust(6, "0"))
-        at = local.replace(
-            hour=int(match["h"]), minute=int(match["mi"]), second=int(match["s"]), microsecond=micros
-        )
+        at = local.replace(hour=int(match["h"]), minute=int(match["mi"]), second=int(match["s"]), microsecond=micros)
         if sink.now_source == "envelope" and at > local + timedelta(minutes=5):
             at -= timedelta(days=1)
         return at.astimezone(sink.now.tzinfo), "line"
@@ -191,7 +188,7 @@ def _program(line: Line, sink: Sink) -> int:
         component = program_of(opened["prog"])
         sink.record(
             [line],
-            role="row",
+            role="detail",
             component=component,
             params={"state": opened["state"] or "", "ends": opened["ends"]},
         )

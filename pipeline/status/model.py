@@ -17,8 +17,9 @@ import polars as pl
 
 TS = pl.Datetime("us", "UTC")
 
-#: what a record is within its transcript; ``frame`` (borders, headings, banners), ``detail`` (lines below a
-#: protocol row), ``stamp``, ``echo`` and ``blank`` say nothing by themselves
+#: What a record is within its transcript. ``row`` and ``text`` speak for themselves; ``detail`` (lines below a
+#: protocol row, values that became facts, inventory without trouble), ``frame`` (borders, headings, banners),
+#: ``stamp``, ``echo`` and ``blank`` do not.
 ROLES = ("row", "text", "detail", "frame", "stamp", "echo", "blank")
 
 

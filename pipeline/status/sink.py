@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 
-from pipeline.redact import redact
 from pipeline.status.lines import Line
 from pipeline.status.model import ConsoleFacts, NodeFact, Record, Reject, Resource, State
 from pipeline.status.stamps import since_at
@@ -59,7 +58,7 @@ class Sink:
         params: Mapping[str, str] | None = None,
         at: tuple[datetime | None, str] | None = None,
     ) -> None:
-        """Add a record made of ``lines`` (neighbours in the source); texts are redacted here."""
+        """Add a record made of ``lines``, neighbours in the source whose text has been redacted."""
         text = "\n".join(line.bare for line in lines) if message is None else message
         first, last = lines[0], lines[-1]
         ts, source = at or (self.now, self.now_source)
@@ -72,15 +71,15 @@ class Sink:
                 family=family,
                 component=component,
                 level=level,
-                body=redact(text if body is None else body),
-                message=redact(text),
+                body=text if body is None else body,
+                message=text,
                 ts=ts,
                 ts_source=source if ts is not None else "none",
                 node=node or self.host,
                 pod=pod,
                 protocol=protocol,
                 peer=peer,
-                params={k: redact(v) for k, v in (params or {}).items() if v},
+                params={k: v for k, v in (params or {}).items() if v},
             )
         )
 
@@ -107,11 +106,11 @@ class Sink:
     def fact(self, line: Line, fact: str, value: str, node: str | None = None) -> None:
         """Add a fact of a node."""
         if value:
-            self.node_facts.append(NodeFact(node or self.host, fact, redact(value), self.now, line.offset))
+            self.node_facts.append(NodeFact(node or self.host, fact, value, self.now, line.offset))
 
     def resource(self, line: Line, kind: str, name: str, body: str, namespace: str | None = None) -> None:
         """Add a resource that a table row stands for."""
-        self.resources.append(Resource(kind, namespace, name, self.now, redact(body), line.offset))
+        self.resources.append(Resource(kind, namespace, name, self.now, body, line.offset))
 
     def since(self, text: str) -> dict[str, str]:
         """Parameters of a SINCE cell: as printed, and as a time where that can be said."""
@@ -121,6 +120,4 @@ class Sink:
     def facts(self) -> ConsoleFacts:
         """Everything collected."""
         only = next(iter(self.hosts)) if len(self.hosts) == 1 else None
-        return ConsoleFacts(
-            self.records, self.states, self.node_facts, self.resources, self.rejects, only, self.pod
-        )
+        return ConsoleFacts(self.records, self.states, self.node_facts, self.resources, self.rejects, only, self.pod)

@@ -55,8 +55,7 @@ def sniff_console(head: str) -> tuple[float, str]:
             before = len(sink.records)
             taken = next((n for n in (read(lines, i, sink) for read in READERS) if n), 0)
             if taken and any(
-                r.role in ("row", "frame", "detail") or r.component != "console"
-                for r in sink.records[before:]
+                r.role in ("row", "frame", "detail") or r.component != "console" for r in sink.records[before:]
             ):
                 known += taken
                 seen.setdefault(sink.segment or "console")

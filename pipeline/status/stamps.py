@@ -7,10 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
 _MONTHS = {
-    m: i
-    for i, m in enumerate(
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"], 1
-    )
+    m: i for i, m in enumerate(["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"], 1)
 }
 #: Hours east of UTC for the abbreviations that ``date`` prints; ambiguous ones are left to ``tz``.
 _ZONES = {
@@ -116,9 +113,7 @@ def embedded_stamp(text: str, tz: tzinfo = UTC) -> datetime | None:
     where = UTC if zone == "Z" else _zone(zone, tz)
     micros = int((fraction or "0")[:6].ljust(6, "0"))
     return _guarded(
-        lambda: datetime(
-            int(year), int(month), int(day), int(hour), int(minute), int(second), micros, tzinfo=where
-        )
+        lambda: datetime(int(year), int(month), int(day), int(hour), int(minute), int(second), micros, tzinfo=where)
     )
 
 
@@ -149,9 +144,7 @@ def since_at(since: str, now: datetime | None, tz: tzinfo = UTC) -> datetime | N
         y, mo, d, h, mi, s, f = match.groups()
         micros = int((f or "0").ljust(6, "0"))
         return _guarded(
-            lambda: datetime(
-                int(y), int(mo), int(d), int(h or 0), int(mi or 0), int(s or 0), micros, tzinfo=tz
-            )
+            lambda: datetime(int(y), int(mo), int(d), int(h or 0), int(mi or 0), int(s or 0), micros, tzinfo=tz)
         )
     match = _SINCE_TIME.match(since)
     if not match or now is None:

@@ -88,9 +88,7 @@ def _node(row: Row, line: Line, sink: Sink) -> None:
             sink.fact(line, fact, value, name)
     if addresses:
         sink.fact(line, "addresses", ",".join(addresses), name)
-    listed = [
-        {"type": "InternalIP" if n == 0 else "ExternalIP", "address": a} for n, a in enumerate(addresses)
-    ]
+    listed = [{"type": "InternalIP" if n == 0 else "ExternalIP", "address": a} for n, a in enumerate(addresses)]
     status = {"addresses": listed, "nodeInfo": {k: v for k, v in info.items() if v}}
     sink.resource(line, "Node", name, _json({"kind": "Node", "metadata": {"name": name}, "status": status}))
 
@@ -186,11 +184,7 @@ def _event_row(lines: Sequence[Line], i: int, sink: Sink) -> int:
         sink.record([line], component="kube-event")
         return 1
     message = row["MESSAGE"]
-    below = [
-        b
-        for b in message_lines(lines, i + 1, sink)
-        if not _GAP.split(b.bare)[0][-1:].isdigit() or ": " in b.text
-    ]
+    below = [b for b in message_lines(lines, i + 1, sink) if not _GAP.split(b.bare)[0][-1:].isdigit() or ": " in b.text]
     text = [message, *(b.bare for b in below)]
     params = {"reason": row.get("REASON", ""), "age": row.get("LAST SEEN", "")}
     tail = _GAP.split(text[-1])
@@ -234,15 +228,31 @@ def read_table(lines: Sequence[Line], i: int, sink: Sink) -> int:
     return _resource_row(line, row, sink)
 
 
+def _in_trouble(row: Row, segment: str) -> bool:
+    """Whether a row of an inventory says by itself that something is wrong."""
+    if segment == "kubectl get pods":
+        ready, _, wanted = row.get("READY", "").partition("/")
+        settled = row.get("STATUS") in ("Completed", "Succeeded")
+        return not settled and (ready != wanted or row.get("STATUS") != "Running")
+    if segment == "kubectl get nodes":
+        return not row.get("STATUS", "").startswith("Ready")
+    return segment == "kubectl get ds" and row.get("READY") != row.get("DESIRED")
+
+
 def _resource_row(line: Line, row: Row, sink: Sink) -> int:
     add = next((f for kind, _, f in _KINDS if kind == sink.segment), None)
     pod = row["NAME"] if sink.segment == "kubectl get pods" else None
     node = row["NAME"] if sink.segment.endswith("get nodes") else row.get("NODE") if pod else None
     params = {k.lower().replace(" ", "_"): v for k, v in row.items() if v and v != "<none>"}
     sink.record(
-        [line], role="row", component="inventory", pod=pod, node=node if node != "<none>" else None,
-        peer=address_only(row.get("PEERIP")), params=params,
-    )  # fmt: skip
+        [line],
+        role="row" if _in_trouble(row, sink.segment) else "detail",
+        component="inventory",
+        pod=pod,
+        node=node if node != "<none>" else None,
+        peer=address_only(row.get("PEERIP")),
+        params=params,
+    )
     if add and row.get("NAME"):
         add(row, line, sink)
     return 1
@@ -255,9 +265,7 @@ def _headless_peer(text: str) -> Row | None:
         return None
     names = ("NAME", "PEERIP", "NODE", "ASN") if len(cells) == 4 else ("NAME", "NODE", "ASN")
     row = dict(zip(names, cells, strict=True))
-    scoped = row["NODE"] == "(global)" or any(
-        mark in row["NODE"] for mark in ("==", "!=", "has(", "all(", " in ")
-    )
+    scoped = row["NODE"] == "(global)" or any(mark in row["NODE"] for mark in ("==", "!=", "has(", "all(", " in "))
     return row if address_only(row.get("PEERIP")) or ("PEERIP" not in row and scoped) else None
 
 
