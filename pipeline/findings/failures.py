@@ -38,6 +38,7 @@ class End:
     how_started: str
     first_error: str | None
     last_error: str | None
+    errors: tuple[str, ...]
     bgp_state: str | None
     observed_by: str
     source_path: str | None
@@ -71,9 +72,14 @@ class Failure:
         return min(told, key=_rank) if told else BARE
 
     @property
+    def protocols(self) -> set[str]:
+        """Kinds of protocol at the ends, as far as they are named: Mesh, Node, Global."""
+        return {end.protocol.split("_")[0] for end in self.ends if end.protocol and "_" in end.protocol}
+
+    @property
     def errors(self) -> tuple[str, ...]:
         """All error texts of both ends, first seen first."""
-        texts = [text for end in self.ends for text in (end.first_error, end.last_error) if text]
+        texts = [text for end in self.ends for text in end.errors]
         return tuple(dict.fromkeys(texts))
 
 
@@ -164,7 +170,8 @@ def _latest(ends: tuple[End, ...]) -> list[End]:
 
 
 def _end(row: dict[str, Any]) -> End:
-    return End(**{name: row[name] for name in _END_FIELDS})
+    values = {name: row[name] for name in _END_FIELDS}
+    return End(**{**values, "errors": tuple(row["errors"] or ())})
 
 
 def _is_startup(failure: Failure, both_since: datetime | None, data_end: datetime | None) -> bool:

@@ -1,36 +1,33 @@
-"""Peering groups: who reflects for whom, and how large each reflector is. Tables bgp_groups and group_sizes.
+"""Peering groups of a cluster, from its inventory where that was collected, else from its protocols.
 
-The inventory (BGPPeer selectors and node labels) names the groups where it was collected. Without it they are
-read from the sessions themselves: ``Mesh_`` protocols make the mesh; a speaker with many more peers than its
-peers have is a reflector, and reflectors that share half of their clients are one group.
+An inventory that was collected more than once gives the union of a group's members: a node that was taken out
+of its group still belonged to it when its sessions were lost.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from statistics import median
+from typing import Any
 
 import polars as pl
 
-from pipeline.sessions.facts import TIME
+from pipeline.inventory import groups as inventory
+from pipeline.sessions.addresses import AddressBook
+from pipeline.sessions.facts import TIME, ClusterFacts
 
 SCHEMA = {
     "cluster": pl.String, "group_name": pl.String, "kind": pl.String, "reflectors": pl.List(pl.String),
     "members": pl.List(pl.String), "md5": pl.Boolean, "valid_from": TIME, "valid_to": TIME,
 }  # fmt: skip
-HUB_PEERS = 4
-"""A speaker with fewer peers than this is not taken for a reflector by its size alone."""
-HUB_FACTOR = 3
-"""A reflector has at least this many times the peers that its own peers have."""
-MD5_TEXT = r"MD5"
+_KINDS = ("Node", "BGPPeer", "BGPConfiguration")
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A peering group. ``members`` includes the reflectors; ``md5`` is None where nothing tells."""
+    """A peering group. ``reflectors`` are nodes or outside addresses; ``md5`` is None where nothing tells."""
 
     name: str
     kind: str
@@ -38,92 +35,126 @@ class Group:
     members: tuple[str, ...]
     md5: bool | None = None
     valid_from: datetime | None = None
-    valid_to: datetime | None = None
 
-    def holds(self, first: str, second: str) -> bool:
-        """Whether a session between two nodes belongs to this group."""
-        inside = set(self.members) | set(self.reflectors)
+    def holds(self, names: set[str]) -> bool:
+        """Whether a session belongs to this group; ``names`` are the nodes and addresses of its two ends."""
         if self.kind == "mesh":
-            return first in inside and second in inside
-        hubs = set(self.reflectors)
-        return (first in hubs and second in inside) or (second in hubs and first in inside)
+            return len(names & set(self.members)) > 1
+        hubs = names & set(self.reflectors)
+        return bool(hubs) and (len(hubs) > 1 or bool(names & set(self.members)))
 
 
-def groups_from_sessions(intervals: pl.DataFrame) -> list[Group]:
-    """Groups as the protocols show them, in order of their names."""
-    ends = intervals.filter(pl.col("node").is_not_null()).select("node", "protocol", "peer", "peer_node").unique()
-    mesh: set[str] = set()
-    peers: dict[str, set[str]] = defaultdict(set)
-    outside: dict[str, set[str]] = defaultdict(set)
-    for node, protocol, peer, peer_node in ends.sort("node", "protocol", "peer", nulls_last=False).iter_rows():
-        prefix = (protocol or "").split("_")[0]
-        if prefix == "Mesh":
-            mesh |= {node, peer_node} - {None}
-        elif prefix in ("Node", "Global", ""):
-            peers[node].add(peer_node or peer or protocol)
-            if prefix == "Global" and peer_node is None and peer:
-                outside[peer].add(node)
-    hubs = _hubs(peers)
-    found = _reflector_groups(hubs, peers)
-    if mesh:
-        found.append(Group("mesh", "mesh", (), tuple(sorted(mesh))))
-    for peer, nodes in sorted(outside.items()):
-        if not nodes & hubs:
-            found.append(Group(f"external {peer}", "external", (), tuple(sorted(nodes))))
-    return sorted(found, key=lambda group: group.name)
-
-
-def _hubs(peers: dict[str, set[str]]) -> set[str]:
-    degree = {node: len(found) for node, found in peers.items()}
-    hubs = set()
-    for node, count in degree.items():
-        others = [degree[peer] for peer in peers[node] if peer in degree]
-        typical = median(others) if others else 1
-        if count >= HUB_PEERS and count >= HUB_FACTOR * typical:
-            hubs.add(node)
-    return hubs
-
-
-def _reflector_groups(hubs: set[str], peers: dict[str, set[str]]) -> list[Group]:
-    clients = {hub: peers[hub] - hubs for hub in hubs}
-    groups: list[list[str]] = []
-    for hub in sorted(hubs):
-        home = next((g for g in groups if _alike(clients[hub], clients[g[0]])), None)
-        if home is None:
-            groups.append([hub])
-        else:
-            home.append(hub)
+def build_groups(facts: ClusterFacts, book: AddressBook, intervals: pl.DataFrame) -> list[Group]:
+    """All groups, in order of their names."""
+    found = _from_inventory(facts, book)
+    if not found:
+        found = _from_protocols(facts, book, intervals)
+    complained = _md5_complaints(intervals)
     return [
-        Group(
-            "reflectors " + ", ".join(hubs_of), "reflector", tuple(hubs_of),
-            tuple(sorted(set().union(*(clients[h] for h in hubs_of)) | set(hubs_of))),
-        )
-        for hubs_of in groups
+        Group(g.name, g.kind, g.reflectors, g.members, True, g.valid_from)
+        if g.md5 is None and complained & set(g.reflectors or g.members) else g
+        for g in sorted(found, key=lambda g: g.name)
     ]  # fmt: skip
 
 
-def _alike(first: set[str], second: set[str]) -> bool:
-    return 2 * len(first & second) >= max(1, min(len(first), len(second)))
+def _from_inventory(facts: ClusterFacts, book: AddressBook) -> list[Group]:
+    versions = _versions(facts.resources)
+    merged: dict[str, Group] = {}
+    for seen, bodies in versions:
+        if not bodies["BGPPeer"] and not bodies["BGPConfiguration"]:
+            continue
+        for group in inventory.groups(bodies["Node"], bodies["BGPPeer"], bodies["BGPConfiguration"]):
+            known = merged.get(group.name)
+            hubs = {book.node_of.get(name, name) for name in group.reflectors}
+            merged[group.name] = Group(
+                group.name, group.kind,
+                tuple(sorted(hubs | set(known.reflectors if known else ()))),
+                tuple(sorted(set(group.members) | set(known.members if known else ()))),
+                group.md5, known.valid_from if known else seen,
+            )  # fmt: skip
+    return list(merged.values())
 
 
-def with_md5(groups: Iterable[Group], intervals: pl.DataFrame) -> list[Group]:
-    """Set ``md5`` where the inventory did not say and an end of the group once complained of an MD5 key."""
-    told = intervals.filter(pl.col("last_error").fill_null("").str.contains(MD5_TEXT))
-    nodes = set(told["node"].drop_nulls()) | set(told["peer_node"].drop_nulls())
+def _versions(resources: pl.DataFrame) -> list[tuple[datetime | None, dict[str, list[dict[str, Any]]]]]:
+    """The inventory as it was first and as it was last: what was seen up to then, the latest of each resource."""
+    wanted = resources.filter(pl.col("kind").is_in(_KINDS) & pl.col("body").is_not_null()).sort(
+        "observed_at", "source_path", "byte_offset", nulls_last=False
+    )
+    moments = wanted["observed_at"].unique().sort().to_list()
+    chosen = [moments[0], moments[-1]] if len(moments) > 1 else moments
     result = []
-    for group in groups:
-        shown = group.md5 is None and bool(nodes & set(group.reflectors or group.members))
-        result.append(
-            Group(group.name, group.kind, group.reflectors, group.members, True if shown else group.md5,
-                  group.valid_from, group.valid_to)
+    for moment in chosen:
+        upto = wanted if moment is None else wanted.filter(
+            pl.col("observed_at").is_null() | (pl.col("observed_at") <= moment)
         )  # fmt: skip
+        result.append((moment, _latest(upto)))
     return result
+
+
+def _latest(resources: pl.DataFrame) -> dict[str, list[dict[str, Any]]]:
+    latest: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for kind, name, text in resources.select("kind", "name", "body").iter_rows():
+        try:
+            body = json.loads(text)
+        except ValueError:
+            continue
+        if isinstance(body, dict):
+            latest[(kind, name, str(body.get("apiVersion", "")).split("/")[0])] = body
+    found: dict[str, list[dict[str, Any]]] = {kind: [] for kind in _KINDS}
+    for (kind, _, _), body in latest.items():
+        found[kind].append(body)
+    return found
+
+
+def _from_protocols(facts: ClusterFacts, book: AddressBook, intervals: pl.DataFrame) -> list[Group]:
+    configured = configured_peers(facts)
+    ends = intervals.filter(pl.col("node").is_not_null() & pl.col("protocol").is_not_null())
+    seen = []
+    for node, protocol, peer in ends.select("node", "protocol", "peer").unique(maintain_order=True).iter_rows():
+        told = configured.get(node, {}).get(protocol, {})
+        seen.append(
+            inventory.ProtocolSeen(
+                node, protocol, peer, bool(told.get("rr_client")), bool(told.get("has_password"))
+            )
+        )
+    guessed = inventory.groups_from_protocols(seen, book.node_of)
+    known = any("has_password" in peer for peers in configured.values() for peer in peers.values())
+    return [
+        Group(g.name, g.kind, g.reflectors, g.members, True if g.md5 else (False if known else None)) for g in guessed
+    ]
+
+
+def _md5_complaints(intervals: pl.DataFrame) -> set[str]:
+    """Nodes at the ends of sessions that once failed for an MD5 key: these sessions have a password."""
+    told = intervals.filter(pl.col("category").is_in(["md5_kernel_setup_failed", "md5_hash_mismatch"]))
+    return set(told["node"].drop_nulls()) | set(told["peer_node"].drop_nulls())
+
+
+def configured_peers(facts: ClusterFacts) -> dict[str, dict[str, dict[str, Any]]]:
+    """What rendered configurations and ``show protocols all`` say: node, then protocol, then its settings."""
+    prefix = "configured_peer:"
+    rows = facts.node_facts.filter(pl.col("fact").str.starts_with(prefix) & pl.col("node").is_not_null())
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for node, fact, value in rows.select("node", "fact", "value").iter_rows():
+        try:
+            told = json.loads(value or "{}")
+        except ValueError:
+            continue
+        if isinstance(told, dict):
+            found.setdefault(node, {}).setdefault(fact.removeprefix(prefix), {}).update(told)
+    return found
+
+
+def md5_protocols(configured: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[str, frozenset[str]]:
+    """The protocols with a password, of each node whose rendered configuration was read."""
+    return {
+        node: frozenset(name for name, told in peers.items() if told.get("has_password"))
+        for node, peers in configured.items()
+        if any("has_password" in told for told in peers.values())
+    }
 
 
 def groups_frame(cluster: str, groups: Iterable[Group]) -> pl.DataFrame:
     """Contract table ``bgp_groups``."""
-    rows = [
-        (cluster, g.name, g.kind, list(g.reflectors), list(g.members), g.md5, g.valid_from, g.valid_to)
-        for g in groups
-    ]
+    rows = [(cluster, g.name, g.kind, list(g.reflectors), list(g.members), g.md5, g.valid_from, None) for g in groups]
     return pl.DataFrame(rows, schema=SCHEMA, orient="row")

@@ -153,22 +153,15 @@ def _explains(cluster: _Cluster, soft: _Cluster) -> bool:
 
 
 def group_of(failure: Failure, groups: list[Group]) -> Group | None:
-    """The group that a failing session belongs to; reflector groups come before the mesh."""
-    first, second = failure.session
-    names = {first, second} | {end.far for end in failure.ends}
-    order = {"reflector": 0, "mesh": 1, "external": 2}
-    for group in sorted(groups, key=lambda g: (order.get(g.kind, 3), g.name)):
-        if group.holds(first, second):
-            return group
-        if group.kind != "mesh" and group.holds(first, second.lstrip("@")):
-            return group
-        if group.kind == "external" and names & set(group.members) and _outside(group, names):
-            return group
-    return None
-
-
-def _outside(group: Group, names: set[str]) -> bool:
-    return any(group.name.endswith(name) or name in group.reflectors for name in names if name)
+    """The group that a failing session belongs to; reflectors come before outside peers and the mesh."""
+    names = {name.lstrip("@") for name in failure.session}
+    names |= {name for end in failure.ends for name in (end.peer, end.node, end.peer_node) if name}
+    if failure.protocols == {"Mesh"}:
+        order = {"mesh": 0, "reflector": 1, "external": 2}
+    else:
+        order = {"reflector": 0, "external": 1, "mesh": 2}
+    ranked = sorted(groups, key=lambda g: (order.get(g.kind, 3), g.name))
+    return next((group for group in ranked if group.holds(names)), None)
 
 
 def _incident(cluster: str, found: _Cluster, groups: list[Group]) -> Incident:
@@ -202,7 +195,8 @@ def _common(categories: list[str]) -> str:
 def _places(failures: tuple[Failure, ...], group: Group | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The reflectors that stand in the failing sessions, and the nodes that lost a session by it."""
     involved = {name for f in failures for name in f.session if not name.startswith(("?", "#"))}
-    centres = set(group.reflectors) & involved if group is not None and group.kind != "mesh" else set()
+    reflectors = set(group.reflectors) if group is not None and group.kind != "mesh" else set()
+    centres = {name for name in involved if name.lstrip("@") in reflectors}
     suffering = set()
     for first, second in (f.session for f in failures):
         both_centres = first in centres and second in centres

@@ -1,7 +1,7 @@
 """Which node an address belongs to, and which node a pod runs on.
 
 Witnesses, best first: the address in a Node resource, the router id or source address of the node's own
-rendered ``bird.cfg``, the local address in the node's own "Connecting to … from local address …" lines, the
+rendered ``bird.cfg``, a listed address, the local address in the node's own "Connecting to … from local address …" lines, the
 address that start-up chose. An address that two nodes claim with equal right belongs to none of them: a wrong
 far end is worse than none.
 """
@@ -17,18 +17,21 @@ import polars as pl
 
 from pipeline.sessions.facts import ClusterFacts
 
-_ADDRESS_FACTS = {"source_address": 1, "address": 1, "node_address": 1, "router_id": 3}
+_ADDRESS_FACTS = {"addresses": 2, "router_id": 4}
+_OWN_CONFIG = 1
 _ANNOTATIONS = ("projectcalico.org/IPv4Address", "projectcalico.org/IPv6Address")
 _LOCAL_ADDRESS = r"(?:from local address|IPv[46] address(?: on interface \S+?)?:?) ([0-9a-fA-F.:]*[0-9a-fA-F])"
 
 
 @dataclass(frozen=True, slots=True)
 class AddressBook:
-    """Addresses and their nodes; ``conflicts`` are addresses that more than one node claims."""
+    """Addresses and their nodes; ``conflicts`` are addresses that two nodes claim for themselves,
+    in their resource or their own configuration; ``configured`` is what a node's own configuration names."""
 
     node_of: dict[str, str] = field(default_factory=dict)
     addresses_of: dict[str, tuple[str, ...]] = field(default_factory=dict)
     conflicts: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    configured: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def frame(self) -> pl.DataFrame:
         """Columns address, node: one row for each address whose node is certain."""
@@ -47,36 +50,53 @@ def build_address_book(facts: ClusterFacts) -> AddressBook:
             best[node] = min(best.get(node, rank), rank)
     node_of: dict[str, str] = {}
     conflicts: dict[str, tuple[str, ...]] = {}
+    configured: dict[str, list[str]] = {}
     for address, nodes in claims.items():
         top = min(nodes.values())
         leaders = sorted(node for node, rank in nodes.items() if rank == top)
         if len(leaders) == 1:
             node_of[address] = leaders[0]
-        else:
-            conflicts[address] = tuple(leaders)
+        own = sorted(node for node, rank in nodes.items() if rank <= _OWN_CONFIG)
+        if len(own) > 1:
+            conflicts[address] = tuple(own)
+        for node, rank in nodes.items():
+            if rank == _OWN_CONFIG:
+                configured.setdefault(node, []).append(address)
     for node, address in _deduced(facts, node_of):
         node_of.setdefault(address, node)
     addresses_of: dict[str, list[str]] = {}
     for address, node in sorted(node_of.items()):
         addresses_of.setdefault(node, []).append(address)
-    return AddressBook(node_of, {node: tuple(found) for node, found in addresses_of.items()}, conflicts)
+    frozen = ({node: tuple(found) for node, found in part.items()} for part in (addresses_of, configured))
+    known, own_config = frozen
+    return AddressBook(node_of, known, conflicts, own_config)
+
+
+def registered_addresses(facts: ClusterFacts) -> Iterator[tuple[str, str]]:
+    """Address and node, as the Node resources say."""
+    for _, name, body in resource_bodies(facts.resources, "Node"):
+        for address in _node_addresses(body):
+            yield address.split("/")[0].strip().lower(), name
 
 
 def _claims(facts: ClusterFacts) -> Iterator[tuple[str, str, int]]:
-    for kind, name, body in resource_bodies(facts.resources, "Node"):
-        del kind
-        for address in _node_addresses(body):
-            yield name, address, 0
-    known = facts.node_facts.filter(
-        pl.col("fact").is_in(list(_ADDRESS_FACTS)) & pl.col("node").is_not_null() & pl.col("value").is_not_null()
-    )
+    for address, node in registered_addresses(facts):
+        yield node, address, 0
+    told = facts.node_facts.filter(pl.col("node").is_not_null() & pl.col("value").is_not_null())
+    known = told.filter(pl.col("fact").is_in(list(_ADDRESS_FACTS)))
     for node, fact, value in known.select("node", "fact", "value").unique().iter_rows():
-        yield node, value, _ADDRESS_FACTS[fact]
+        for address in value.split(","):
+            yield node, address, _ADDRESS_FACTS[fact]
+    configured = told.filter(pl.col("fact").str.starts_with("configured_peer:")).select(
+        "node", source=pl.col("value").str.json_path_match("$.source_address")
+    )
+    for node, address in configured.drop_nulls().unique().iter_rows():
+        yield node, address, _OWN_CONFIG
     spoken = facts.records.filter(
         pl.col("node").is_not_null() & pl.col("message").str.contains("local address|IPv[46] address")
     ).select("node", address=pl.col("message").str.extract(_LOCAL_ADDRESS, 1))
     for node, address in spoken.drop_nulls().unique().iter_rows():
-        yield node, address, 2
+        yield node, address, 3
 
 
 def _deduced(facts: ClusterFacts, node_of: dict[str, str]) -> Iterator[tuple[str, str]]:

@@ -2,7 +2,8 @@
 
 A stretch lasts until the same end is seen otherwise. Where the speaker's coverage has a hole, the stretch ends
 with the coverage and an ``unknown`` one fills the hole: nobody saw what happened in it. A down stretch takes
-its category from the last error text seen in it; without any text it is ``bgp_not_established``.
+its category from the last telling error text seen in it (a closed connection only counts where nothing else was
+said); without any text it is ``bgp_not_established``.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import polars as pl
 from pipeline.sessions.coverage import session_stretches
 from pipeline.sessions.facts import TIME, ClusterFacts
 from pipeline.sessions.observations import DOWN, END, GONE, UP
-from pipeline.sessions.reasons import BARE, HEALTHY
+from pipeline.sessions.reasons import BARE, HEALTHY, SOFT
 from pipeline.sessions.settings import DEFAULTS, SessionSettings
 
 UNKNOWN = "unknown"
@@ -20,7 +21,7 @@ SCHEMA = {
     "cluster": pl.String, "speaker": pl.String, "end": pl.String, "node": pl.String, "protocol": pl.String,
     "peer": pl.String, "peer_node": pl.String, "state": pl.String, "category": pl.String,
     "started_at": TIME, "ended_at": TIME, "how_started": pl.String, "how_ended": pl.String,
-    "first_error": pl.String, "last_error": pl.String, "bgp_state": pl.String, "observed_by": pl.String,
+    "first_error": pl.String, "last_error": pl.String, "errors": pl.List(pl.String), "bgp_state": pl.String, "observed_by": pl.String,
     "observations": pl.UInt32, "is_first": pl.Boolean, "source_path": pl.String, "byte_offset": pl.UInt64,
 }  # fmt: skip
 _HOW = {"log": "log", "probe": "probe"}
@@ -82,15 +83,17 @@ def _runs(observations: pl.DataFrame) -> pl.DataFrame:
             state=pl.col("status").first(), started_at=pl.col("ts").first(), last_seen=pl.col("ts").last(),
             stretch_end=pl.col("stretch_end").last(), stretch_start=pl.col("stretch_start").last(),
             how=pl.col("observed_by").first(), first_error=error.first(), last_error=error.last(),
+            errors=error.unique(maintain_order=True),
             bgp_state=pl.col("bgp_state").drop_nulls().last(),
             observed_by=pl.col("observed_by").filter(pl.col("rank") == pl.col("rank").max()).first(),
             observations=pl.len(),
-            _reason=pl.col("category").filter(pl.col("category") != BARE).last(),
+            _reason=pl.col("category").filter(~pl.col("category").is_in(SOFT)).last(),
+            _soft=pl.col("category").filter(pl.col("category") != BARE).last(),
             source_path=witness[1], byte_offset=witness[0],
         )
         .with_columns(
             category=pl.when(pl.col("state") == UP).then(pl.lit(HEALTHY))
-            .when(pl.col("state") == DOWN).then(pl.col("_reason").fill_null(BARE)),
+            .when(pl.col("state") == DOWN).then(pl.coalesce("_reason", "_soft", pl.lit(BARE))),
             how=pl.col("how").replace_strict(_HOW, default="snapshot", return_dtype=pl.String),
             is_first=pl.int_range(pl.len()).over(END) == 0,
         )

@@ -12,6 +12,8 @@ import polars as pl
 
 BARE = "bgp_not_established"
 HEALTHY = "session_established"
+SOFT = (BARE, "connection_closed", "connection_reset", "cease_connection_collision")
+"""What follows from other faults as well, and therefore never hides one."""
 
 REASONS: tuple[tuple[str, str], ...] = (
     (r"Kernel MD5 auth failed|TCP_MD5SIG|TCP MD5 [Ss]ignature|Authentication failed", "md5_kernel_setup_failed"),

@@ -1,0 +1,192 @@
+"""From a cluster's facts to everything that is derived from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from pipeline.findings.case import Case, World
+from pipeline.findings.catalogue import Catalogue, load_catalogue
+from pipeline.findings.claims import Claim, judge
+from pipeline.findings.failures import build_failures
+from pipeline.findings.groups import Group, build_groups, configured_peers, groups_frame, md5_protocols
+from pipeline.findings.incidents import Incident, build_incidents, content_id
+from pipeline.findings.loose import build_loose_incidents, is_explained
+from pipeline.findings.nodes import build_nodes
+from pipeline.findings.planned import PlannedWork
+from pipeline.findings.sizes import build_sizes
+from pipeline.sessions.addresses import build_address_book, pods_to_nodes
+from pipeline.sessions.coverage import build_coverage
+from pipeline.sessions.facts import TIME, ClusterFacts, load_cluster
+from pipeline.sessions.intervals import build_intervals
+from pipeline.sessions.observations import build_observations
+from pipeline.sessions.settings import DEFAULTS, SessionSettings
+
+_TEXT = pl.String
+SCHEMAS: dict[str, dict[str, Any]] = {
+    "session_intervals": {
+        "cluster": _TEXT, "node": _TEXT, "protocol": _TEXT, "peer": _TEXT, "peer_node": _TEXT, "state": _TEXT,
+        "category": _TEXT, "started_at": TIME, "ended_at": TIME, "how_started": _TEXT, "how_ended": _TEXT,
+    },
+    "incidents": {
+        "incident_id": _TEXT, "cluster": _TEXT, "group_name": _TEXT, "category": _TEXT, "severity": _TEXT,
+        "started_at": TIME, "ended_at": TIME, "nodes": pl.UInt32, "sessions": pl.UInt32, "events": pl.UInt64,
+        "cause": _TEXT, "confidence": pl.Float64,
+    },
+    "diagnoses": {
+        "cluster": _TEXT, "diagnosis_id": _TEXT, "incident_id": _TEXT, "cause": _TEXT, "title": _TEXT,
+        "confidence": pl.Float64, "summary": _TEXT, "remedy": _TEXT, "refuted_by": _TEXT, "ruleset_version": _TEXT,
+    },
+    "evidence": {
+        "cluster": _TEXT, "diagnosis_id": _TEXT, "role": _TEXT, "ts": TIME, "node": _TEXT, "peer": _TEXT,
+        "text": _TEXT, "source_path": _TEXT, "byte_offset": pl.UInt64,
+    },
+    "node_addresses": {"cluster": _TEXT, "address": _TEXT, "node": _TEXT},
+    "pod_nodes": {"cluster": _TEXT, "pod": _TEXT, "node": _TEXT},
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Finding:
+    """An incident and the claims about it, the strongest first."""
+
+    incident: Incident
+    claims: tuple[Claim, ...]
+
+    @property
+    def best(self) -> Claim:
+        """The claim that names the incident's cause."""
+        return self.claims[0]
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """All that was derived for one cluster: findings as objects, and every table as a frame."""
+
+    findings: tuple[Finding, ...]
+    groups: tuple[Group, ...]
+    tables: dict[str, pl.DataFrame]
+
+
+def analyse(connection: duckdb.DuckDBPyConnection, cluster: str) -> dict[str, pl.DataFrame]:
+    """The derived tables of one cluster, from the writer's tables (contract section 2, without statistics)."""
+    return investigate(load_cluster(connection, cluster)).tables
+
+
+def investigate(
+    facts: ClusterFacts, catalogue: Catalogue | None = None, settings: SessionSettings = DEFAULTS
+) -> Analysis:
+    """Derive everything from the facts alone: no clock, no files, the same result for the same facts."""
+    causes = catalogue or load_catalogue()
+    world = _world(facts, settings)
+    failures = build_failures(world.intervals, world.data_end)
+    incidents = build_incidents(facts.cluster, failures, world.groups, world.planned)
+    findings = [_finding(incident, world, causes) for incident in incidents]
+    for incident in build_loose_incidents(facts, world.planned):
+        loose = _finding(incident, world, causes)
+        if not is_explained(incident, loose.best.cause, [(f.incident, f.best.cause) for f in findings]):
+            findings.append(loose)
+    ordered = sorted(findings, key=_order)
+    return Analysis(tuple(ordered), tuple(world.groups), _tables(world, ordered, causes.version, settings))
+
+
+def _world(facts: ClusterFacts, settings: SessionSettings) -> World:
+    book = build_address_book(facts)
+    observations = build_observations(facts, book, settings)
+    intervals = build_intervals(facts, observations, settings)
+    data_end = _data_end(facts, intervals)
+    groups = build_groups(facts, book, intervals)
+    configured = configured_peers(facts)
+    nodes = build_nodes(facts, book, {name for group in groups for name in group.reflectors})
+    sizes = build_sizes(facts.cluster, groups, observations, intervals, nodes, md5_protocols(configured))
+    planned = PlannedWork(facts, data_end)
+    return World(
+        facts, book, groups, nodes, sizes, intervals, planned, data_end, observations, configured
+    )
+
+
+def _data_end(facts: ClusterFacts, intervals: pl.DataFrame) -> datetime | None:
+    ends = [intervals["ended_at"].max(), facts.observed["last_ts"].max(), facts.states["ts"].max()]
+    known = [end for end in ends if isinstance(end, datetime)]
+    return max(known, default=None)
+
+
+def _finding(incident: Incident, world: World, causes: Catalogue) -> Finding:
+    return Finding(incident, tuple(judge(Case(incident, world), causes)))
+
+
+_SEVERITY = {"critical": 0, "error": 1, "warning": 2, "info": 3}
+
+
+def _order(finding: Finding) -> tuple[object, ...]:
+    """What to do first: what still lasts, the gravest, the largest, the earliest."""
+    incident = finding.incident
+    return (
+        _SEVERITY[finding.best.cause.severity], not incident.is_open, -len(incident.sessions),
+        str(incident.started_at), incident.incident_id,
+    )  # fmt: skip
+
+
+def _tables(
+    world: World, findings: list[Finding], version: str, settings: SessionSettings
+) -> dict[str, pl.DataFrame]:
+    facts, cluster = world.facts, world.facts.cluster
+    incidents, diagnoses, evidence = _finding_rows(cluster, findings, version)
+    addresses = world.book.frame().with_columns(cluster=pl.lit(cluster))
+    pods = pods_to_nodes(facts.resources, facts.records).with_columns(cluster=pl.lit(cluster))
+    columns = list(SCHEMAS["session_intervals"])
+    return {
+        "session_intervals": world.intervals.select(columns),
+        "coverage": build_coverage(facts, settings),
+        "nodes": world.nodes,
+        "bgp_groups": groups_frame(cluster, world.groups),
+        "group_sizes": world.sizes,
+        "incidents": _frame("incidents", incidents),
+        "diagnoses": _frame("diagnoses", diagnoses),
+        "evidence": _frame("evidence", evidence),
+        "node_addresses": addresses.select(list(SCHEMAS["node_addresses"])),
+        "pod_nodes": pods.select(list(SCHEMAS["pod_nodes"])),
+    }
+
+
+def _frame(name: str, rows: list[dict[str, Any]]) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema=SCHEMAS[name], orient="row")
+
+
+Rows = list[dict[str, Any]]
+
+
+def _finding_rows(cluster: str, findings: list[Finding], version: str) -> tuple[Rows, Rows, Rows]:
+    incidents: Rows = []
+    diagnoses: Rows = []
+    evidence: Rows = []
+    for finding in findings:
+        incident, best = finding.incident, finding.best
+        incidents.append({
+            "incident_id": incident.incident_id, "cluster": cluster,
+            "group_name": incident.group.name if incident.group else None, "category": incident.category,
+            "severity": best.cause.severity, "started_at": incident.started_at, "ended_at": incident.ended_at,
+            "nodes": len(incident.nodes), "sessions": len(incident.sessions), "events": incident.events,
+            "cause": best.cause.id, "confidence": best.confidence,
+        })  # fmt: skip
+        for claim in finding.claims:
+            diagnosis = content_id(incident.incident_id, claim.cause.id)
+            diagnoses.append({
+                "cluster": cluster, "diagnosis_id": diagnosis, "incident_id": incident.incident_id,
+                "cause": claim.cause.id, "title": claim.cause.title, "confidence": claim.confidence,
+                "summary": claim.summary, "remedy": claim.remedy, "refuted_by": claim.cause.refuted_by,
+                "ruleset_version": version,
+            })  # fmt: skip
+            evidence += [
+                {
+                    "cluster": cluster, "diagnosis_id": diagnosis, "role": role, "ts": proof.ts, "node": proof.node,
+                    "peer": proof.peer, "text": proof.text, "source_path": proof.source_path,
+                    "byte_offset": proof.byte_offset,
+                }
+                for role, proof in claim.evidence
+            ]  # fmt: skip
+    return incidents, diagnoses, evidence

@@ -1,0 +1,264 @@
+"""One incident with everything that can be asked about it. Signals look at nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+import polars as pl
+
+from pipeline.findings.failures import End
+from pipeline.findings.groups import Group
+from pipeline.findings.incidents import Incident
+from pipeline.findings.planned import PlannedWork
+from pipeline.sessions.addresses import AddressBook, registered_addresses
+from pipeline.sessions.facts import ClusterFacts
+from pipeline.sessions.observations import SNAPSHOTS
+from pipeline.sessions.reasons import BARE
+
+BEFORE = timedelta(minutes=5)
+AFTER = timedelta(minutes=10)
+SETTLE = timedelta(seconds=2)
+"""A table printed in the very moment of the loss says nothing of what came after."""
+PROOFS = 4
+"""Records quoted for one sign at most; the sentence carries the count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A fact that somebody can look up: the text, and where it stands."""
+
+    text: str
+    ts: datetime | None = None
+    node: str | None = None
+    peer: str | None = None
+    source_path: str | None = None
+    byte_offset: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """What a signal found: ``seen`` is None where nobody could look."""
+
+    seen: bool | None
+    proofs: tuple[Proof, ...] = ()
+    fields: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class World:
+    """What is known of the cluster, shared by all its incidents."""
+
+    facts: ClusterFacts
+    book: AddressBook
+    groups: list[Group]
+    nodes: pl.DataFrame
+    sizes: pl.DataFrame
+    intervals: pl.DataFrame
+    planned: PlannedWork
+    data_end: datetime | None
+    observations: pl.DataFrame
+    configured: dict[str, dict[str, dict[str, Any]]]
+
+    @cached_property
+    def ends(self) -> dict[str, pl.DataFrame]:
+        """Stretches by speaker."""
+        parts = self.intervals.partition_by("speaker", as_dict=True, maintain_order=True)
+        return {str(key[0]): frame for key, frame in parts.items()}
+
+    @cached_property
+    def telling(self) -> pl.DataFrame:
+        """Records that a signal may quote: all but the ordinary steps of a session."""
+        return self.facts.records.filter(~pl.col("category").is_in(["benign", "session_established"]))
+
+    @cached_property
+    def tables(self) -> dict[str, pl.DataFrame]:
+        """When each speaker printed a status table, and where that stands."""
+        printed = self.observations.filter(pl.col("observed_by").is_in(SNAPSHOTS) & pl.col("ts").is_not_null())
+        moments = printed.group_by("speaker", "ts").agg(
+            pl.col("source_path").first(), pl.col("byte_offset").min()
+        ).sort("speaker", "ts")  # fmt: skip
+        parts = moments.partition_by("speaker", as_dict=True, maintain_order=True)
+        return {str(key[0]): frame for key, frame in parts.items()}
+
+    @cached_property
+    def seen(self) -> set[str]:
+        """Nodes of which anything was collected."""
+        return set(self.ends) | set(self.facts.records["node"].drop_nulls().unique())
+
+    @cached_property
+    def registered(self) -> dict[str, set[str]]:
+        """Addresses of the Node resources, with the nodes that have them."""
+        found: dict[str, set[str]] = {}
+        for address, node in registered_addresses(self.facts):
+            found.setdefault(address, set()).add(node)
+        return found
+
+    @cached_property
+    def inventory(self) -> bool:
+        """Whether Node resources were collected."""
+        return bool((self.facts.resources["kind"] == "Node").any())
+
+
+@dataclass(frozen=True)
+class Case:
+    """One incident in its world."""
+
+    incident: Incident
+    world: World
+
+    @cached_property
+    def ends(self) -> tuple[End, ...]:
+        """All stretches of all failing ends."""
+        return tuple(end for failure in self.incident.failures for end in failure.ends)
+
+    @cached_property
+    def hub_ends(self) -> tuple[End, ...]:
+        """The failing ends at the centre (reflectors, or the node that all sessions share)."""
+        return tuple(end for end in self.ends if end.node in self.incident.hubs)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Every node in the incident, at the centre or not."""
+        found = set(self.incident.nodes) | set(self.incident.hubs)
+        found |= {n for end in self.ends for n in (end.node, end.peer_node) if n}
+        return tuple(sorted(found))
+
+    @cached_property
+    def both_seen(self) -> bool:
+        """Whether both ends of at least one failing session were observed while it failed."""
+        return any(len({end.speaker for end in f.ends}) > 1 for f in self.incident.failures) or any(
+            end.peer_node in self.world.ends for end in self.ends
+        )
+
+    @cached_property
+    def unseen(self) -> tuple[str, ...]:
+        """Far ends of which nothing at all was collected."""
+        far = {end.far for end in self.ends if (end.peer_node or "") not in self.world.ends}
+        return tuple(sorted(far))
+
+    @cached_property
+    def window(self) -> tuple[datetime | None, datetime | None]:
+        """The time to look for records in: from a little before the start to a little after the end."""
+        begun, done = self.incident.started_at, self.incident.ended_at
+        return (begun - BEFORE if begun else None, done + AFTER if done else None)
+
+    @cached_property
+    def near(self) -> pl.DataFrame:
+        """Records of the nodes concerned, in the window; all of them where there are no names or no times."""
+        if self.incident.records is not None:
+            return self.incident.records
+        return self._within(self.world.telling, nodes=True)
+
+    @cached_property
+    def around(self) -> pl.DataFrame:
+        """Records of any node in the window."""
+        return self._within(self.world.telling, nodes=False)
+
+    def _within(self, records: pl.DataFrame, *, nodes: bool) -> pl.DataFrame:
+        begun, done = self.window
+        chosen = records
+        if nodes and self.names:
+            chosen = chosen.filter(pl.col("node").is_in(list(self.names)) | pl.col("node").is_null())
+        if begun is not None:
+            chosen = chosen.filter((pl.col("ts") >= begun) | pl.col("ts").is_null())
+        if done is not None:
+            chosen = chosen.filter((pl.col("ts") <= done) | pl.col("ts").is_null())
+        return chosen
+
+    def up_elsewhere(self, name: str) -> list[dict[str, Any]]:
+        """Sessions of a node that were up at some time during the incident and are not part of it."""
+        frame = self.world.ends.get(name)
+        if frame is None:
+            return []
+        failing = {(end.speaker, end.protocol or end.peer) for end in self.ends}
+        begun, done = self.incident.started_at, self.incident.ended_at or self.world.data_end
+        up = frame.filter(pl.col("state") == "up")
+        if begun is not None and done is not None:
+            up = up.filter((pl.col("ended_at") > begun) & (pl.col("started_at") <= done))
+        rows = up.select("speaker", "end", "peer", "peer_node", "source_path", "byte_offset", "started_at").to_dicts()
+        return [row for row in rows if (name, row["end"]) not in failing and (name, row["peer"]) not in failing]
+
+    def printed(self, node: str, text: str = "the daemon answers") -> Proof | None:
+        """A status table that a node's daemon printed while the incident lasted."""
+        frame = self.world.tables.get(node)
+        begun, done = self.incident.started_at, self.incident.ended_at
+        if frame is None or begun is None:
+            return None
+        during = frame.filter(pl.col("ts") > begun + SETTLE)
+        if done is not None:
+            during = during.filter(pl.col("ts") <= done)
+        if during.is_empty():
+            return None
+        row = during.row(0, named=True)
+        return Proof(text, row["ts"], node, None, row["source_path"], row["byte_offset"])
+
+    def size_rows(self) -> list[dict[str, Any]]:
+        """The latest size of each reflector of the incident while it lasted (else the latest known)."""
+        rows = []
+        for hub in self.incident.hubs:
+            mine = self.world.sizes.filter(pl.col("reflector") == hub)
+            begun, done = self.incident.started_at, self.incident.ended_at
+            during = mine.filter(pl.lit(begun is None) | pl.col("ts").is_null() | (pl.col("ts") >= begun))
+            if done is not None:
+                during = during.filter(pl.col("ts").is_null() | (pl.col("ts") <= done))
+            chosen = during if not during.is_empty() else mine
+            if not chosen.is_empty():
+                worst = chosen.sort("failed_peers", "ts", nulls_last=False)
+                rows.append(worst.row(-1, named=True))
+        return rows
+
+
+def proofs_of_records(records: pl.DataFrame, limit: int = PROOFS) -> tuple[Proof, ...]:
+    """Quotes of the first records, one of each node and text as far as the limit goes."""
+    ordered = records.sort("ts", "source_path", "byte_offset", nulls_last=True)
+    spread = ordered.unique(["node", "rule"], keep="first", maintain_order=True)
+    chosen = spread if spread.height >= limit else pl.concat([spread, ordered]).unique(["source_path", "byte_offset"], keep="first", maintain_order=True)
+    return tuple(
+        Proof(shortened(row["message"] or ""), row["ts"], row["node"], row["peer"], row["source_path"], row["byte_offset"])
+        for row in chosen.head(limit).iter_rows(named=True)
+    )  # fmt: skip
+
+
+def proofs_of_ends(ends: Iterable[End], limit: int = PROOFS) -> tuple[Proof, ...]:
+    """What single ends showed, each with the record it was read from."""
+    chosen: list[Proof] = []
+    places: dict[str, int] = {}
+    for end in sorted(ends, key=lambda e: (e.place, e.far)):
+        if places.setdefault(end.place, 0) >= max(1, limit // 3) and len(places) < limit:
+            continue
+        places[end.place] += 1
+        chosen.append(Proof(shown_by(end), end.started_at, end.node, end.peer, end.source_path, end.byte_offset))
+        if len(chosen) >= limit:
+            break
+    return tuple(chosen)
+
+
+def shown_by(end: End) -> str:
+    """One end's view in words: its BGP state and its last error, or that it gave none."""
+    state = end.bgp_state or ("not established" if end.category == BARE else "")
+    if end.last_error:
+        return f"{state} {end.last_error}".strip()
+    return f"{state or 'not established'}, no error text"
+
+
+def shortened(text: str, limit: int = 240) -> str:
+    """Text on one line, cut where it is long."""
+    line = " ".join(text.split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def listed(names: Iterable[str], limit: int = 8) -> str:
+    """Names in order, the rest as a number."""
+    found = sorted(set(names), key=_natural)
+    more = len(found) - limit
+    return ", ".join(found[:limit]) + (f" and {more} more" if more > 0 else "")
+
+
+def _natural(name: str) -> list[tuple[int, int, str]]:
+    import re
+
+    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", name)]

@@ -1,0 +1,104 @@
+"""Plain words for an incident: its names and numbers, and what each side of its sessions shows."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from pipeline.findings.case import Case, Proof, listed, shown_by
+from pipeline.findings.failures import End
+from pipeline.sessions.reasons import BARE
+
+KINDS_SHOWN = 3
+"""Different views of one side that are told; the rest is a number."""
+
+
+def common_fields(case: Case) -> dict[str, str]:
+    """Fields that every sentence may use; what is not known is empty."""
+    incident = case.incident
+    count = len(incident.sessions)
+    fields = {
+        "nodes": listed(incident.nodes), "node_count": _count(len(incident.nodes), "node") if incident.nodes else "",
+        "hubs": listed(incident.hubs), "sessions": _count(count, "session") if count else "",
+        "group": incident.group.name if incident.group else "",
+        "started": incident.started_at.strftime("%Y-%m-%d %H:%M:%S UTC") if incident.started_at else "",
+        "ended": incident.ended_at.strftime("%Y-%m-%d %H:%M:%S UTC") if incident.ended_at else "",
+        "events": str(incident.events), "category": incident.category.replace("_", " "),
+        "peers": listed(end.far for end in case.ends), "places": listed(end.place.lstrip("?") for end in case.ends),
+        "peer_addresses": listed(end.peer for end in case.ends if end.peer),
+    }  # fmt: skip
+    if incident.records is not None:
+        fields["record_text"] = _first_text(case)
+    return fields
+
+
+def _first_text(case: Case) -> str:
+    from pipeline.findings.case import shortened
+
+    records = case.incident.records
+    if records is None or records.is_empty():
+        return ""
+    return shortened(str(records["message"][0] or ""), 160)
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
+def ends_paragraph(case: Case) -> str:
+    """Which side shows what: one line for each side and view, then what was not seen."""
+    if not case.ends:
+        return ""
+    hubs = set(case.incident.hubs)
+    sides = (
+        ("hub", [end for end in case.ends if end.node in hubs]),
+        ("member", [end for end in case.ends if end.node not in hubs]),
+    )
+    lines = [line for _, ends in sides for line in _views(ends)]
+    if case.unseen:
+        lines.append(f"Not seen: {listed(case.unseen)} (nothing was collected from there).")
+    return "What each end shows:\n" + "\n".join(lines)
+
+
+def _views(ends: list[End]) -> list[str]:
+    views: dict[str, list[End]] = defaultdict(list)
+    for end in _last_of_each(ends):
+        views[_view(end)].append(end)
+    ranked = sorted(views.items(), key=lambda pair: (-len(pair[1]), pair[0]))
+    lines = []
+    for view, found in ranked[:KINDS_SHOWN]:
+        places = listed((end.place.lstrip("?") for end in found), 6)
+        number = _count(len({(e.speaker, e.far) for e in found}), "session")
+        lines.append(f"{places}: {view} ({number})")
+    if len(ranked) > KINDS_SHOWN:
+        more = sum(len(found) for _, found in ranked[KINDS_SHOWN:])
+        lines.append(f"{more} more with other texts")
+    return lines
+
+
+def _view(end: End) -> str:
+    if end.category == BARE:
+        return "not established, no error text at all"
+    if end.bgp_state in (None, "Idle", "Connect", "Active", "OpenSent", "OpenConfirm"):
+        return end.last_error or shown_by(end)
+    return shown_by(end)
+
+
+def _last_of_each(ends: list[End]) -> list[End]:
+    last: dict[tuple[str, str], End] = {}
+    for end in ends:
+        last[(end.speaker, end.far)] = end
+    return list(last.values())
+
+
+def unseen_proofs(case: Case) -> list[Proof]:
+    """What was not collected, and how to get it."""
+    if not case.unseen:
+        return []
+    names = listed(case.unseen)
+    return [
+        Proof(
+            f"the other end was not seen: {names}. Collect its log and status: "
+            "kubectl logs -n calico-system -l k8s-app=calico-node --tail=-1 (pod on that node), "
+            "and birdcl show protocols all"
+        )
+    ]

@@ -1,0 +1,122 @@
+"""Incidents that no session shows: records that carry a fault by themselves.
+
+A fault told only by lines (a datastore that is away, an address taken twice, a crash) is an incident of its
+own, unless an incident of sessions at that place and time already explains such lines. What a node says in the
+first minute after its start is noise when it stops by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from pipeline.findings.catalogue import Cause
+from pipeline.findings.incidents import Incident, content_id
+from pipeline.findings.planned import PlannedWork
+from pipeline.sessions.facts import ClusterFacts
+
+GAP = timedelta(minutes=10)
+"""Records of one kind that lie further apart are two incidents."""
+STARTUP = timedelta(seconds=60)
+"""How long a node may complain after its daemon started (`BIRD waits for confd's first configuration`)."""
+STILL = timedelta(minutes=10)
+"""An incident whose last record is this close to the end of the data is taken to last."""
+CATEGORIES: dict[str, tuple[str, int]] = {
+    "md5_kernel_setup_failed": ("error", 1), "md5_hash_mismatch": ("warning", 3),
+    "connection_refused": ("error", 1), "connection_reset": ("error", 1), "hold_timer_expired": ("error", 1),
+    "no_route_to_host": ("error", 1), "connect_timeout": ("error", 1), "network_unreachable": ("error", 1),
+    "cannot_assign_address": ("error", 1), "bad_peer_as": ("error", 1), "open_error": ("error", 1),
+    "unexpected_peer": ("warning", 5), "bird_socket_unavailable": ("error", 1), "bird_config_error": ("error", 1),
+    "confd_error": ("error", 1), "datastore_unreachable": ("error", 1), "felix_not_ready": ("warning", 1),
+    "address_conflict": ("error", 1), "resource_exhaustion": ("error", 1), "process_restart": ("error", 1),
+    "probe_exec_failed": ("warning", 1), "duplicate_instance": ("error", 1),
+    "route_programming_error": ("warning", 3), "invalid_route": ("warning", 3), "ip_autodetection": ("error", 1),
+}  # fmt: skip
+"""Categories that may be an incident alone: the least severity of a record, and how many it takes."""
+_RANK = {"info": 0, "warning": 1, "error": 2, "critical": 3}
+_STARTING = frozenset({"bird_socket_unavailable", "bird_config_error", "felix_not_ready", "unexpected_peer",
+                       "connection_refused", "probe_exec_failed", "datastore_unreachable"})  # fmt: skip
+_ORDERLY = r"^(Shutdown completed|Shutting down|Shutdown requested|Received SIGTERM)"
+
+
+def build_loose_incidents(facts: ClusterFacts, planned: PlannedWork) -> list[Incident]:
+    """Incidents made of records, one for each category and stretch of time, all nodes together."""
+    found: list[Incident] = []
+    chosen = facts.records.filter(pl.col("category").is_in(list(CATEGORIES)))
+    grave = chosen.filter(
+        pl.col("severity").replace_strict(_RANK, default=0, return_dtype=pl.Int8)
+        >= pl.col("category").replace_strict({k: _RANK[v[0]] for k, v in CATEGORIES.items()}, return_dtype=pl.Int8)
+    ).filter(~pl.col("message").fill_null("").str.contains(_ORDERLY))
+    last = facts.records["ts"].max()
+    for (name,), records in grave.partition_by("category", as_dict=True, maintain_order=True).items():
+        category = str(name)
+        quiet = _without_startup(records, planned) if category in _STARTING else records
+        for part in _stretches(quiet):
+            if part.height >= CATEGORIES[category][1]:
+                found.append(_incident(facts.cluster, category, part, last if isinstance(last, datetime) else None))
+    return sorted(found, key=lambda i: (i.started_at is not None, str(i.started_at), i.incident_id))
+
+
+def _without_startup(records: pl.DataFrame, planned: PlannedWork) -> pl.DataFrame:
+    """Drop what a node said within the first minute after a start of its daemon."""
+    starts = [
+        (node, moment)
+        for node in records["node"].drop_nulls().unique().to_list()
+        for moment in planned.starts_of(node)
+    ]
+    if not starts:
+        return records
+    begun = pl.DataFrame(starts, schema={"node": pl.String, "_start": records.schema["ts"]}, orient="row").sort("_start")
+    dated = records.filter(pl.col("ts").is_not_null()).sort("ts", maintain_order=True)
+    joined = dated.join_asof(
+        begun, left_on="ts", right_on="_start", by="node", strategy="nearest", check_sortedness=False
+    )
+    away = (pl.col("ts") - pl.col("_start")).abs()
+    kept = joined.filter(pl.col("_start").is_null() | (away > STARTUP)).drop("_start")
+    return pl.concat([records.filter(pl.col("ts").is_null()), kept])
+
+
+def _stretches(records: pl.DataFrame) -> Iterable[pl.DataFrame]:
+    ordered = records.sort("ts", "source_path", "byte_offset", nulls_last=False)
+    apart = (pl.col("ts") - pl.col("ts").shift(1) > GAP).fill_null(False)
+    numbered = ordered.with_columns(_no=apart.cum_sum())
+    return [part.drop("_no") for part in numbered.partition_by("_no", maintain_order=True)]
+
+
+def _incident(cluster: str, category: str, records: pl.DataFrame, last: datetime | None) -> Incident:
+    first_ts, last_ts = records["ts"].min(), records["ts"].max()
+    started = first_ts if isinstance(first_ts, datetime) else None
+    ended = last_ts if isinstance(last_ts, datetime) else None
+    lasts = ended is None or last is None or last - ended <= STILL
+    nodes = tuple(sorted(records["node"].drop_nulls().unique().to_list()))
+    return Incident(
+        incident_id=content_id(cluster, "record", category, str(started), *nodes, str(records["source_path"][0])),
+        kind="record", category=category, started_at=started, ended_at=None if lasts else ended,
+        records=records, nodes=nodes,
+    )  # fmt: skip
+
+
+def is_explained(incident: Incident, cause: Cause, known: list[tuple[Incident, Cause]]) -> bool:
+    """Whether another incident, at an overlapping place and time, has the same cause or explains such records."""
+    for other, other_cause in known:
+        if not _overlap(incident, other):
+            continue
+        if other_cause.id == cause.id or incident.category in other_cause.explains:
+            return True
+        if any(end.category == incident.category for f in other.failures for end in f.ends):
+            return True
+    return False
+
+
+def _overlap(incident: Incident, other: Incident) -> bool:
+    mine = set(incident.nodes)
+    theirs = set(other.nodes) | set(other.hubs) | {n for s in other.sessions for n in s}
+    if mine and theirs and not mine & theirs:
+        return False
+    if incident.started_at is None or other.started_at is None:
+        return True
+    before = other.ended_at is not None and incident.started_at > other.ended_at + GAP
+    after = incident.ended_at is not None and incident.ended_at < other.started_at - GAP
+    return not (before or after)

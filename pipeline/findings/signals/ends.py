@@ -1,0 +1,96 @@
+"""What the ends of the failing sessions say."""
+
+from __future__ import annotations
+
+from pipeline.findings.case import Case, Sign, listed, proofs_of_ends, proofs_of_records
+from pipeline.findings.failures import End
+from pipeline.findings.signals.base import compiled, signal
+from pipeline.sessions.reasons import BARE
+
+
+def _at(case: Case, where: str) -> tuple[End, ...]:
+    if where == "hub":
+        return case.hub_ends
+    if where == "member":
+        return tuple(end for end in case.ends if end not in case.hub_ends)
+    return case.ends
+
+
+@signal
+def error_text(case: Case, pattern: str, at: str = "any", share: float = 0.0) -> Sign:
+    """An end's last error matches ``pattern``; ``at`` is any, hub or member; ``share`` of the sessions at least."""
+    ends = _at(case, at)
+    if not ends:
+        return Sign(None)
+    regex = compiled(pattern)
+    found = [(end, next((text for text in end.errors if regex.search(text)), None)) for end in ends]
+    matching = [end for end, text in found if text is not None]
+    sessions = {s.session for s in case.incident.failures if any(end in matching for end in s.ends)}
+    if not matching or len(sessions) < share * len(case.incident.sessions):
+        return Sign(False)
+    fields = {
+        "error_text": next(text for _, text in found if text is not None), "error_sessions": str(len(sessions)),
+        "error_nodes": listed(end.place for end in matching), "error_peers": listed(end.far for end in matching),
+    }  # fmt: skip
+    return Sign(True, proofs_of_ends(matching), fields)
+
+
+@signal
+def category(case: Case, categories: list[str]) -> Sign:
+    """The incident's own category, or that of one of its ends, is one of ``categories``."""
+    if case.incident.records is not None:
+        seen = case.incident.category in categories
+        return Sign(seen, proofs_of_records(case.incident.records) if seen else ())
+    matching = [end for end in case.ends if end.category in categories]
+    return Sign(bool(matching), proofs_of_ends(matching), {"category_nodes": listed(e.place for e in matching)})
+
+
+@signal
+def bare_state(case: Case) -> Sign:
+    """Every end that was seen is not established and names no error."""
+    if not case.ends:
+        return Sign(None)
+    if any(end.category != BARE or end.last_error for end in case.ends):
+        return Sign(False)
+    return Sign(True, proofs_of_ends(case.ends))
+
+
+@signal
+def both_ends_seen(case: Case) -> Sign:
+    """Both ends of a failing session were observed."""
+    return Sign(True) if case.both_seen else Sign(None)
+
+
+@signal
+def passive_everywhere(case: Case) -> Sign:
+    """Every end that was seen waits for the other one to dial."""
+    states = [end.bgp_state for end in case.ends if end.bgp_state]
+    if not states:
+        return Sign(None)
+    waiting = [end for end in case.ends if end.bgp_state == "Passive"]
+    seen = len(waiting) == len(states)
+    return Sign(seen, proofs_of_ends(waiting) if seen else ())
+
+
+@signal
+def only_probes(case: Case) -> Sign:
+    """Nothing but readiness verdicts speaks of the sessions."""
+    if not case.ends:
+        return Sign(None)
+    return Sign(all(end.observed_by == "probe" for end in case.ends), proofs_of_ends(case.ends))
+
+
+@signal
+def second_protocol(case: Case) -> Sign:
+    """The failing end has a twin: another protocol of the same daemon to the same address that is up."""
+    for end in case.ends:
+        frame = case.world.ends.get(end.speaker)
+        if frame is None or end.peer is None or end.protocol is None:
+            continue
+        twins = frame.filter(
+            (frame["peer"] == end.peer) & (frame["protocol"] != end.protocol) & (frame["state"] == "up")
+        )
+        if not twins.is_empty():
+            twin = twins.row(0, named=True)
+            return Sign(True, proofs_of_ends([end]), {"protocol": end.protocol, "twin": twin["protocol"]})
+    return Sign(False)

@@ -1,0 +1,232 @@
+"""Where the failing sessions are: one reflector, one node, and what else those nodes do meanwhile."""
+
+from __future__ import annotations
+
+from pipeline.findings.case import PROOFS, Case, Proof, Sign, listed, proofs_of_ends
+from pipeline.findings.signals.base import signal
+
+
+@signal
+def whole_hub(case: Case, share: float = 0.5, least: int = 3) -> Sign:
+    """At least ``share`` of the sessions of one reflector (and ``least`` of them) fail together."""
+    for hub in case.incident.hubs:
+        lost = {end.far for end in case.ends if end.node == hub} | {
+            end.place for end in case.ends if end.far == hub
+        }
+        frame = case.world.ends.get(hub)
+        total = max(frame["end"].n_unique() if frame is not None else 0, len(lost))
+        if len(lost) >= least and len(lost) >= share * total:
+            proofs = proofs_of_ends([e for e in case.ends if hub in (e.node, e.far)])
+            return Sign(True, proofs, {"hub": hub, "hub_lost": str(len(lost)), "hub_total": str(total)})
+    return Sign(False if case.incident.hubs else None)
+
+
+@signal
+def one_node(case: Case) -> Sign:
+    """All failing sessions belong to one node that suffers, and others on the same reflectors do not."""
+    return Sign(len(case.incident.nodes) == 1, (), {"node": case.incident.nodes[0] if case.incident.nodes else ""})
+
+
+@signal
+def few_sessions(case: Case, most: int = 5) -> Sign:
+    """No more than ``most`` sessions fail."""
+    return Sign(len(case.incident.sessions) <= most)
+
+
+@signal
+def far_end_alive(case: Case) -> Sign:
+    """Both speakers of a failing session were alive meanwhile: another session up, or a status table printed."""
+    looked = False
+    for failure in case.incident.failures:
+        first, second = failure.session
+        if first not in case.world.ends or second not in case.world.ends:
+            continue
+        looked = True
+        lives = [_life(case, first), _life(case, second)]
+        if all(lives):
+            return Sign(True, tuple(p for p in lives if p), {"alive": listed(failure.session)})
+    return Sign(False if looked else None)
+
+
+@signal
+def far_end_answers(case: Case) -> Sign:
+    """A far end that others complain of was alive meanwhile by its own account."""
+    complained = {end.peer_node for end in case.ends if end.last_error and end.peer_node}
+    if not complained:
+        return Sign(None)
+    known = [node for node in sorted(complained) if node in case.world.seen]
+    lives = [life for life in (_life(case, node) for node in known) if life]
+    if not known:
+        return Sign(None)
+    return Sign(bool(lives), tuple(lives[:2]), {"alive": listed(p.node or "" for p in lives)})
+
+
+@signal
+def far_end_silent(case: Case) -> Sign:
+    """A far end that others complain of had been observed before, and nothing came from it meanwhile."""
+    complained = {end.peer_node for end in case.ends if end.last_error and end.peer_node}
+    silent = [n for n in sorted(complained) if n in case.world.seen and not _life(case, n)]
+    if not complained or not (complained & case.world.seen):
+        return Sign(None)
+    proofs = tuple(Proof("nothing was printed or logged here meanwhile", case.incident.started_at, n) for n in silent[:2])
+    return Sign(bool(silent), proofs, {"silent": listed(silent)})
+
+
+def _life(case: Case, node: str) -> Proof | None:
+    """A sign of life of a node's daemon after the incident began."""
+    up = case.up_elsewhere(node)
+    if up:
+        row = up[0]
+        text = f"session with {row['peer_node'] or row['peer']} is up meanwhile"
+        return Proof(text, row["started_at"], node, row["peer"], row["source_path"], row["byte_offset"])
+    return case.printed(node)
+
+
+@signal
+def members_fine_elsewhere(case: Case) -> Sign:
+    """Nodes that lost a session to one reflector kept another session meanwhile."""
+    seen = [node for node in case.incident.nodes if node in case.world.ends]
+    if not seen or not case.incident.hubs:
+        return Sign(None)
+    proofs = [proof for proof in (_up_proof(case, node) for node in seen[:50]) if proof]
+    return Sign(2 * len(proofs) >= len(seen[:50]), tuple(proofs[:2]))
+
+
+def _up_proof(case: Case, node: str) -> Proof | None:
+    up = case.up_elsewhere(node)
+    if not up:
+        return None
+    row = up[0]
+    text = f"session with {row['peer_node'] or row['peer']} stays up"
+    return Proof(text, row["started_at"], node, row["peer"], row["source_path"], row["byte_offset"])
+
+
+@signal
+def mesh_protocol(case: Case) -> Sign:
+    """The failing sessions are sessions of the node-to-node mesh."""
+    kinds = set().union(*(failure.protocols for failure in case.incident.failures)) if case.incident.failures else set()
+    return Sign(kinds == {"Mesh"} if kinds else None)
+
+
+@signal
+def hub_has_no_end(case: Case) -> Sign:
+    """A far daemon that was observed meanwhile has no session configured for the node that tries."""
+    lacking = _lacking(case)
+    if not any(end.peer_node in case.world.ends for end in case.ends):
+        return Sign(None)
+    proofs = tuple(
+        p for p in (case.printed(far, f"no session with {near} is listed") for far, near in lacking[:3]) if p
+    )
+    return Sign(bool(lacking), proofs, {"lacking": listed(far for far, _ in lacking)})
+
+
+def _lacking(case: Case) -> list[tuple[str, str]]:
+    """(far node, near node) where the far daemon printed its table meanwhile without the near one in it."""
+    found = []
+    for end in case.ends:
+        far = end.peer_node
+        if far is None or end.node is None or far not in case.world.ends or not case.printed(far):
+            continue
+        frame = case.world.ends[far]
+        begun = case.incident.started_at
+        rows = frame.filter(frame["peer_node"].eq_missing(end.node) & (frame["state"] != "unknown"))
+        if begun is not None:
+            rows = rows.filter(rows["ended_at"] > begun)
+        if rows.is_empty():
+            found.append((far, end.node))
+    return sorted(set(found))
+
+
+@signal
+def configured_but_absent(case: Case) -> Sign:
+    """A daemon does not run a session that its own file or the cluster's resources have."""
+    lacking = _lacking(case)
+    for far, near in lacking:
+        addresses = set(case.world.book.addresses_of.get(near, ()))
+        for name, told in case.world.configured.get(far, {}).items():
+            if told.get("neighbor") in addresses and "has_password" in told:
+                return Sign(True, (Proof(f"its file has {name}, the running daemon has not", node=far),), {"absent_at": far})
+        group = case.incident.group
+        if group is not None and group.holds({far, near}):
+            text = f"the cluster's resources ask for a session with {near}"
+            return Sign(True, (Proof(text, node=far),), {"absent_at": far})
+    return Sign(False if case.ends else None)
+
+
+@signal
+def hub_serves_others(case: Case, least: int = 1) -> Sign:
+    """The reflectors keep sessions with other nodes up while these fail."""
+    if not case.incident.hubs:
+        return Sign(None)
+    proofs: list[Proof] = []
+    count = 0
+    for hub in case.incident.hubs:
+        up = case.up_elsewhere(hub)
+        count += len(up)
+        proofs += [
+            Proof(f"session with {row['peer_node'] or row['peer']} is up meanwhile", row["started_at"], hub,
+                  row["peer"], row["source_path"], row["byte_offset"])
+            for row in up[:1]
+        ]  # fmt: skip
+    if count == 0 and not any(hub in case.world.ends for hub in case.incident.hubs):
+        return Sign(None)
+    return Sign(count >= least, tuple(proofs[:PROOFS]), {"healthy_sessions": str(count)})
+
+
+@signal
+def other_group_healthy(case: Case, password: bool = True) -> Sign:
+    """Another group (with a password, if asked) had sessions up and none failing meanwhile."""
+    mine = case.incident.group
+    begun, done = case.incident.started_at, case.incident.ended_at or case.world.data_end
+    for group in case.world.groups:
+        if mine is None or group.name == mine.name or (password and not group.md5):
+            continue
+        frame = case.world.intervals
+        inside = frame.filter(frame["node"].is_in(list(group.reflectors or group.members)))
+        if group.reflectors:
+            inside = inside.filter(inside["peer_node"].is_in(list(group.members)) | inside["peer"].is_in(list(group.members)))
+        if begun is not None and done is not None:
+            inside = inside.filter((inside["ended_at"] >= begun) & (inside["started_at"] <= done))
+        up = inside.filter(inside["state"] == "up")
+        down = inside.filter((inside["state"] == "down") & inside["how_ended"].is_in(["end of data"]))
+        if not up.is_empty() and down.is_empty():
+            row = up.row(0, named=True)
+            text = f"{up['end'].n_unique()} sessions of {listed(group.reflectors or [group.name])} stay established"
+            proof = Proof(text, row["started_at"], row["node"], row["peer"], row["source_path"], row["byte_offset"])
+            fields = {"other_group": listed(group.reflectors) or group.name, "other_sessions": str(up["end"].n_unique())}
+            return Sign(True, (proof,), fields)
+    return Sign(None if mine is None or len(case.world.groups) < 2 else False)
+
+
+@signal
+def peer_not_in_inventory(case: Case) -> Sign:
+    """The nodes were collected, and the failing sessions go to addresses that none of them has."""
+    if not case.world.inventory or not case.ends:
+        return Sign(None)
+    strangers = [end for end in case.ends if end.peer and end.peer_node is None]
+    seen = bool(strangers) and len(strangers) == len(case.ends)
+    addresses = listed(end.peer or "" for end in strangers)
+    return Sign(seen, proofs_of_ends(strangers) if seen else (), {"stale": addresses} if seen else {})
+
+
+@signal
+def mesh_larger_than(case: Case, nodes: int) -> Sign:
+    """The sessions are part of a full mesh of more than ``nodes`` nodes."""
+    group = case.incident.group
+    if group is None:
+        return Sign(None)
+    size = len(group.members)
+    seen = group.kind == "mesh" and size > nodes
+    fields = {"mesh_nodes": str(size), "mesh_sessions": str(size * (size - 1) // 2)}
+    return Sign(seen, (), fields if seen else {})
+
+
+@signal
+def address_claimed_twice(case: Case) -> Sign:
+    """Two nodes claim one address, in the inventory or in their own configuration."""
+    known = {end.peer for end in case.ends} | {None}
+    for address, nodes in sorted(case.world.book.conflicts.items()):
+        if address in known or set(nodes) & set(case.names):
+            proof = Proof(f"{address} is claimed by {listed(nodes)}", node=nodes[0], peer=address)
+            return Sign(True, (proof,), {"address": address, "claimants": listed(nodes)})
+    return Sign(False)

@@ -1,0 +1,86 @@
+"""When and for how long: restarts, returns, losses that come together."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from pipeline.findings.case import Case, Proof, Sign, listed, proofs_of_ends
+from pipeline.findings.signals.base import signal
+
+
+@signal
+def planned_work(case: Case, kinds: list[str]) -> Sign:
+    """The losses were recognised as planned work of one of ``kinds``: restart, removed, reconfigured."""
+    seen = case.incident.work in kinds
+    return Sign(seen, proofs_of_ends(case.ends) if seen else ())
+
+
+@signal
+def restarted(case: Case, at: str = "any") -> Sign:
+    """A daemon at one end was seen to start around the loss; ``at`` is any, hub or member."""
+    found = [start for failure in case.incident.failures for start in case.world.planned.restarted(failure)]
+    if at == "hub":
+        found = [(node, moment) for node, moment in found if node in case.incident.hubs]
+    elif at == "member":
+        found = [(node, moment) for node, moment in found if node not in case.incident.hubs]
+    if not found:
+        return Sign(False)
+    proofs = tuple(
+        Proof("the routing daemon starts", moment, node)
+        for node, moment in sorted(set(found), key=lambda pair: (pair[1], pair[0]))[:4]
+    )
+    return Sign(True, proofs, {"restarted": listed(node for node, _ in found)})
+
+
+@signal
+def came_back(case: Case, within: float = 0) -> Sign:
+    """All sessions are up again (within so many seconds of their loss, where given)."""
+    if case.incident.is_open:
+        return Sign(False)
+    spans = [
+        failure.ended_at - failure.started_at
+        for failure in case.incident.failures
+        if failure.ended_at is not None and failure.started_at is not None
+    ]
+    if not spans:
+        return Sign(None)
+    longest = max(spans)
+    seen = within == 0 or longest <= timedelta(seconds=within)
+    return Sign(seen, (), {"longest": f"{longest.total_seconds():.0f} s"})
+
+
+@signal
+def still_down(case: Case) -> Sign:
+    """At least one session had not come back when the data ends."""
+    return Sign(case.incident.is_open)
+
+
+@signal
+def had_been_up(case: Case) -> Sign:
+    """The sessions had been established before."""
+    if not case.incident.failures:
+        return Sign(None)
+    return Sign(all(failure.had_been_up for failure in case.incident.failures))
+
+
+@signal
+def lost_together(case: Case, least: int = 3, within: float = 120) -> Sign:
+    """At least ``least`` sessions were lost within so many seconds."""
+    starts = sorted(f.started_at for f in case.incident.failures if f.started_at is not None)
+    if not starts:
+        return Sign(None)
+    span = timedelta(seconds=within)
+    for index, begun in enumerate(starts):
+        together = [moment for moment in starts[index:] if moment - begun <= span]
+        if len(together) >= least:
+            return Sign(True, (), {"lost_together": str(len(together))})
+    return Sign(False)
+
+
+@signal
+def lasts(case: Case, seconds: float) -> Sign:
+    """The incident lasted at least so many seconds."""
+    begun, done = case.incident.started_at, case.incident.ended_at or case.world.data_end
+    if begun is None or done is None:
+        return Sign(None)
+    return Sign((done - begun).total_seconds() >= seconds, (), {"duration": f"{(done - begun).total_seconds():.0f} s"})
