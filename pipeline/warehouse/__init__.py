@@ -6,14 +6,14 @@ Reading: ``open_snapshot`` → ``Snapshot.query`` → ``write_result``; never th
 
 from __future__ import annotations
 
-from pipeline.warehouse.library import Parameter, SavedQuery, load_library, saved_query
+from pipeline.warehouse.library import Parameter, SavedQuery, load_library, question
 from pipeline.warehouse.load import Load, SourceRow
+from pipeline.warehouse.output import write_result
 from pipeline.warehouse.publish import SnapshotInfo, publish
 from pipeline.warehouse.reader import Result, Snapshot, open_snapshot
-from pipeline.warehouse.results import write_result
 from pipeline.warehouse.snapshots import current_snapshot
 from pipeline.warehouse.sqlfiles import sql_dir
-from pipeline.warehouse.status import status
+from pipeline.warehouse.status import render_status, status
 from pipeline.warehouse.tables import shape_id
 from pipeline.warehouse.writer import DERIVED_TABLES, Warehouse
 
@@ -31,7 +31,8 @@ __all__ = [
     "load_library",
     "open_snapshot",
     "publish",
-    "saved_query",
+    "question",
+    "render_status",
     "shape_id",
     "sql_dir",
     "status",

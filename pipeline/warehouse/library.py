@@ -63,8 +63,8 @@ class SavedQuery:
     parameters: tuple[Parameter, ...]
     sql: str
 
-    def bind(self, given: Mapping[str, str]) -> dict[str, Any]:
-        """Values of all parameters, typed; those not in ``given`` have their default.
+    def bind(self, given: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
+        """The statement and the typed values of all its parameters; those not in ``given`` have their default.
 
         Raises:
             UsageError: a name the question does not have, or a value of another type.
@@ -73,7 +73,7 @@ class SavedQuery:
         if unknown := [name for name in given if name not in names]:
             has = ", ".join(names) or "none"
             raise UsageError(f"question {self.name} has no parameter {unknown[0]!r}; it has: {has}")
-        return {p.name: p.convert(given.get(p.name, p.default)) for p in self.parameters}
+        return self.sql, {p.name: p.convert(given.get(p.name, p.default)) for p in self.parameters}
 
 
 def load_library() -> dict[str, SavedQuery]:
@@ -82,7 +82,7 @@ def load_library() -> dict[str, SavedQuery]:
     return {path.stem: _read(path) for path in files}
 
 
-def saved_query(name: str) -> SavedQuery:
+def question(name: str) -> SavedQuery:
     """The saved question ``name``.
 
     Raises:
@@ -97,8 +97,8 @@ def saved_query(name: str) -> SavedQuery:
 
 def _read(path: Path) -> SavedQuery:
     text = path.read_text(encoding="utf-8")
-    question = _QUESTION.search(text)
-    if question is None:
+    asked = _QUESTION.search(text)
+    if asked is None:
         raise UsageError(f"{path}: the header has no line `-- question: …`")
     parameters = tuple(Parameter(*match.groups()) for match in _PARAMETER.finditer(text))
-    return SavedQuery(path.stem, question[1].strip(), parameters, text)
+    return SavedQuery(path.stem, asked[1].strip(), parameters, text)

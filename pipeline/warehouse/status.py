@@ -5,6 +5,7 @@ Read from the published snapshot alone, so it works while a job writes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,53 @@ def status(directory: Path | str, now: datetime | None = None) -> dict[str, Any]
         return about | {"message": str(exc)}
     with snapshot:
         return about | _published(snapshot, folder, now or datetime.now(UTC))
+
+
+def render_status(state: Mapping[str, Any]) -> str:
+    """What ``status`` found, as lines for people; file names and reasons in it are text from outside."""
+    lines = [f"warehouse   {state['warehouse']}"]
+    if state["writer_pid"]:
+        lines.append(f"writing now process {state['writer_pid']}")
+    if state["snapshot"] is None:
+        return "\n".join([*lines, state["message"]])
+    snapshot, fresh, ledger = state["snapshot"], state["freshness"], state["ledger"]
+    lines += [
+        f"snapshot    {snapshot['path']} ({snapshot['bytes']:,} bytes, {snapshot['kept']} kept)",
+        f"published   {_moment(snapshot['published_at'])} ({_span(fresh['published_age_seconds'])} ago)",
+        f"last load   {_moment(fresh['last_load_at'])}",
+        f"last event  {_moment(fresh['last_event_at'])} ({_span(fresh['last_event_age_seconds'])} ago)",
+        f"ledger      {ledger['loads']:,} loads, {ledger['files_read']:,} files, {ledger['bytes_read']:,} bytes",
+        f"lines       {ledger['lines_read']:,} read = {ledger['lines_parsed']:,} parsed "
+        f"+ {ledger['lines_unparsed']:,} unparsed + {ledger['lines_rejected']:,} rejected",
+        f"counted     {state['events_counted']:,}: "
+        + ("everything adds up" if state["reconciles"] else "DOES NOT ADD UP with the lines read"),
+    ]
+    if state["unclassified_share"] is not None:
+        share = f"{100 * state['unclassified_share']:.2f} %"
+        lines.append(f"unclassified {state['unclassified_events']:,} lines ({share})")
+    for row in state["rejects"]:
+        lines.append(f"rejected    {row['reason']}: {row['times']:,} times, {row['lines']:,} lines")
+    for row in state["coverage"]:
+        lines.append(
+            f"coverage    {row['cluster']} {row['component']}: {row['nodes']:,} nodes, "
+            f"{_moment(row['first_at'])} to {_moment(row['last_at'])}, {row['observed_hours']:,} node-hours"
+        )
+    return "\n".join(lines)
+
+
+def _moment(moment: datetime | None) -> str:
+    return "never" if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def _span(seconds: float | None) -> str:
+    """An age in its two largest units."""
+    if seconds is None:
+        return "unknown time"
+    minutes = int(seconds) // 60
+    days, hours = minutes // 1440, minutes // 60 % 24
+    if days:
+        return f"{days} d {hours} h"
+    return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min"
 
 
 def _published(snapshot: Snapshot, folder: Path, now: datetime) -> dict[str, Any]:

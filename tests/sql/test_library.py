@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from pipeline.errors import UsageError
-from pipeline.warehouse.library import Parameter, SavedQuery, load_library, saved_query
+from pipeline.warehouse.library import Parameter, SavedQuery, load_library, question
 from pipeline.warehouse.reader import Snapshot, open_snapshot
 from tests.warehouse.build import build
 
@@ -22,8 +22,8 @@ def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
 
 def run(snapshot: Snapshot, name: str, **given: str) -> list[dict[str, object]]:
     """Rows of a saved question."""
-    query = saved_query(name)
-    return snapshot.query(query.sql, query.bind(given)).frame.to_dicts()
+    sql, params = question(name).bind(given)
+    return snapshot.query(sql, params).frame.to_dicts()
 
 
 def test_there_are_enough() -> None:
@@ -41,7 +41,7 @@ def test_the_header_is_complete(query: SavedQuery) -> None:
 
 @pytest.mark.parametrize("query", LIBRARY.values(), ids=LIBRARY)
 def test_it_runs_with_its_defaults_and_says_something(snapshot: Snapshot, query: SavedQuery) -> None:
-    result = snapshot.query(query.sql, query.bind({}))
+    result = snapshot.query(*query.bind({}))
     if query.name != "ends_disagree":
         assert result.frame.height > 0
 
@@ -51,9 +51,9 @@ def test_rows_come_in_a_fixed_order(query: SavedQuery) -> None:
     assert "ORDER BY" in query.sql
 
 
-@pytest.mark.parametrize("query", [q for q in LIBRARY.values() if "cluster" in q.bind({})], ids=lambda q: q.name)
+@pytest.mark.parametrize("query", [q for q in LIBRARY.values() if "cluster" in q.bind({})[1]], ids=lambda q: q.name)
 def test_another_cluster_has_nothing(snapshot: Snapshot, query: SavedQuery) -> None:
-    assert snapshot.query(query.sql, query.bind({"cluster": "nowhere"})).frame.is_empty()
+    assert snapshot.query(*query.bind({"cluster": "nowhere"})).frame.is_empty()
 
 
 def test_sessions_down_shows_both_ends(snapshot: Snapshot) -> None:
@@ -128,10 +128,10 @@ def test_a_value_of_another_type_is_refused(kind: str, text: str) -> None:
 
 def test_an_unknown_parameter_lists_the_known_ones() -> None:
     with pytest.raises(UsageError, match=r"no parameter 'nodes'; it has: cluster"):
-        saved_query("ledger").bind({"nodes": "x"})
+        question("ledger").bind({"nodes": "x"})
 
 
 @pytest.mark.parametrize("name", ["nothing", "../schema/0001_ledger", "ledger.sql", ""])
 def test_an_unknown_question_lists_the_known_ones(name: str) -> None:
     with pytest.raises(UsageError, match=r"there are: .*ledger.*templates"):
-        saved_query(name)
+        question(name)

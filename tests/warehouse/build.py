@@ -79,8 +79,8 @@ def counts_frame(rows: list[tuple[int, str, tuple[str, str | None, str], int]]) 
 
 def states_frame(rows: list[dict[str, Any]]) -> pl.DataFrame:
     """Observations; what a row leaves out is null."""
-    schema = {"ts": TIME, "node": pl.String, "protocol": pl.String, "peer": pl.String, "state": pl.String,
-              "bgp_state": pl.String, "last_error": pl.String, "observed_by": pl.String, "byte_offset": pl.UInt64}  # fmt: skip
+    names = ("node", "protocol", "peer", "state", "bgp_state", "last_error", "observed_by")
+    schema: dict[str, Any] = {"ts": TIME, **dict.fromkeys(names, pl.String), "byte_offset": pl.UInt64}
     filled = [{"observed_by": "log", "byte_offset": number} | row for number, row in enumerate(rows)]
     return pl.DataFrame(filled, schema=schema)
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from pipeline.warehouse.snapshots import current_snapshot
-from pipeline.warehouse.status import status
+from pipeline.warehouse.status import render_status, status
 from tests.warehouse.build import at
 from tests.warehouse.test_lock import held_by_another
 
@@ -31,8 +31,20 @@ def test_what_it_says(small: Path) -> None:
     assert said["coverage"][0]["observed_hours"] == 0.65
 
 
+def test_how_it_is_shown(small: Path) -> None:
+    state = status(small, at(3) + timedelta(days=2, hours=3))
+    shown = render_status(state)
+    assert "last event  2024-05-01 12:03:00Z (2 d 3 h ago)" in shown
+    assert "9 read = 8 parsed + 0 unparsed + 1 rejected" in shown
+    assert "everything adds up" in shown
+    assert "(12.50 %)" in shown
+    assert "rejected    not_utf8: 1 times, 1 lines" in shown
+    assert "DOES NOT ADD UP" in render_status(state | {"reconciles": False})
+
+
 def test_before_anything_is_published(tmp_path: Path) -> None:
     said = status(tmp_path)
+    assert "peerscope run" in render_status(said)
     assert said["snapshot"] is None
     assert "peerscope run" in said["message"]
 
