@@ -6,6 +6,7 @@ several items cut at line ends. Lines that matter are kept whole, all lines are 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,6 +33,7 @@ from pipeline.sources.identify import Identity
 CONTINUATION = "<continuation>"
 BLANK = "<blank>"
 FRAME = "<frame>"
+NOTHING = "{}"
 LOUD = ("warning", "error", "fatal")
 
 
@@ -87,9 +89,7 @@ def parse(pieces: Sequence[Piece], ruleset: Ruleset, settings: Settings) -> Fact
         counts=pl.concat([_count(spoken), _count_silent(read.silent)]),
         states=pl.concat([conform(_log_states(spoken), STATES), conform(quiet.states, STATES)]),
         resources=conform(quiet.resources, RESOURCES),
-        node_facts=pl.concat(
-            [conform(_log_facts(spoken), NODE_FACTS), conform(quiet.node_facts, NODE_FACTS)]
-        ),
+        node_facts=pl.concat([conform(_log_facts(spoken), NODE_FACTS), conform(quiet.node_facts, NODE_FACTS)]),
         rejects=conform(quiet.rejects, REJECTS),
         observed=conform(_observed(spoken), OBSERVED),
         tally=conform(_tally(pieces, spoken, read.silent, quiet.rejects), TALLY),
@@ -104,14 +104,20 @@ def _prefer_reader(spoken: pl.DataFrame) -> pl.DataFrame:
         peers=pl.when((pl.col("peers").list.len() == 0) & peer.is_not_null())
         .then(pl.concat_list(peer))
         .otherwise(pl.col("peers")),
-        params=pl.when(pl.col("read_params").is_null() | (pl.col("read_params") == "{}"))
-        .then(pl.col("params"))
-        .when(pl.col("params") == "{}")
-        .then(pl.col("read_params"))
-        .otherwise(
-            pl.col("read_params").str.strip_suffix("}") + ", " + pl.col("params").str.strip_prefix("{")
-        ),
+        params=_merge_params(spoken["read_params"], spoken["params"]),
     )
+
+
+def _merge_params(read: pl.Series, said: pl.Series) -> pl.Series:
+    """JSON objects of both; what the reader of a table knows stands over what the grammar found."""
+    known = read.fill_null(NOTHING)
+    if not (known != NOTHING).any():
+        return said
+    merged = [
+        b if a == NOTHING else json.dumps({**json.loads(b), **json.loads(a)}, sort_keys=True, ensure_ascii=False)
+        for a, b in zip(known.to_list(), said.to_list(), strict=True)
+    ]
+    return pl.Series("params", merged, dtype=pl.String)
 
 
 def _keep(spoken: pl.DataFrame, examples: int) -> pl.DataFrame:
@@ -132,9 +138,7 @@ def _count(spoken: pl.DataFrame) -> pl.DataFrame:
     counts = minutes.group_by([*keys, *said], maintain_order=True).agg(
         events=pl.len().cast(pl.UInt64), more=(pl.col("lines") - 1).sum()
     )
-    more = counts.filter(pl.col("more") > 0).group_by(
-        ["src", "minute", "node", "component"], maintain_order=True
-    )
+    more = counts.filter(pl.col("more") > 0).group_by(["src", "minute", "node", "component"], maintain_order=True)
     joined = _count_silent(more.agg(events=pl.col("more").sum(), shape=pl.lit(CONTINUATION)))
     return pl.concat([conform(counts, COUNTS), joined])
 
@@ -202,17 +206,13 @@ def _log_facts(spoken: pl.DataFrame) -> pl.DataFrame:
 
 
 def _observed(spoken: pl.DataFrame) -> pl.DataFrame:
-    timed = spoken.filter(
-        pl.col("ts").is_not_null() & pl.col("ts_source").is_in(["envelope", "line", "neighbour"])
-    )
+    timed = spoken.filter(pl.col("ts").is_not_null() & pl.col("ts_source").is_in(["envelope", "line", "neighbour"]))
     return timed.group_by(["src", "node", "component"], maintain_order=True).agg(
         first_ts=pl.col("ts").min(), last_ts=pl.col("ts").max(), lines=pl.col("lines").sum().cast(pl.UInt64)
     )
 
 
-def _tally(
-    pieces: Sequence[Piece], spoken: pl.DataFrame, silent: pl.DataFrame, rejects: pl.DataFrame
-) -> pl.DataFrame:
+def _tally(pieces: Sequence[Piece], spoken: pl.DataFrame, silent: pl.DataFrame, rejects: pl.DataFrame) -> pl.DataFrame:
     sources = pl.DataFrame({"src": sorted({piece.src for piece in pieces})}, schema={"src": pl.UInt32})
     unread = pl.col("rule").is_null()
     read = spoken.group_by("src").agg(
@@ -224,13 +224,9 @@ def _tally(
     empty = silent.group_by("src").agg(silent_lines=pl.col("events").sum().cast(pl.UInt64))
     refused = rejects.group_by("src").agg(lines_rejected=pl.col("lines").sum().cast(pl.UInt64))
     tally = (
-        sources.join(read, on="src", how="left")
-        .join(empty, on="src", how="left")
-        .join(refused, on="src", how="left")
+        sources.join(read, on="src", how="left").join(empty, on="src", how="left").join(refused, on="src", how="left")
     )
-    zero = tally.with_columns(
-        pl.col("records_lines", "silent_lines", "lines_unparsed", "lines_rejected").fill_null(0)
-    )
+    zero = tally.with_columns(pl.col("records_lines", "silent_lines", "lines_unparsed", "lines_rejected").fill_null(0))
     return zero.with_columns(
         lines_read=pl.col("records_lines") + pl.col("silent_lines") + pl.col("lines_rejected"),
         lines_parsed=pl.col("records_lines") + pl.col("silent_lines") - pl.col("lines_unparsed"),

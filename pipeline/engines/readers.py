@@ -90,10 +90,8 @@ def _read_alike(pieces: Sequence[Piece], settings: Settings) -> tuple[pl.DataFra
     frame = strip_envelopes(lines.filter(~empty), first.identity.chain, first.tz, first.reference)
     frame = join_pieces(frame, settings.record_lines)
     frame = join_continuations(parse_headers(frame, first.tz, first.reference), settings.record_lines)
-    frame = place_in_time(frame).join(
-        _about(pieces), on="src", how="left", suffix="_known", maintain_order="left"
-    )
-    body = pl.col("body").str.slice(0, settings.message_bytes)
+    frame = place_in_time(frame).join(_about(pieces), on="src", how="left", suffix="_known", maintain_order="left")
+    body = pl.col("body").str.strip_chars_start(" \t").str.slice(0, settings.message_bytes)
     frame = frame.with_columns(
         body=redact_expr(body),
         node=pl.coalesce("node_known", "host"),
@@ -124,9 +122,7 @@ _SIX = r"\bbird6(?:_\w+)?\.c|\b(?:Mesh|Node|Global)_[0-9a-f]{0,4}_[0-9a-f]{0,4}_
 
 
 def _about(pieces: Sequence[Piece]) -> pl.DataFrame:
-    rows = {
-        p.src: (p.src, p.node, p.pod, p.service if p.service in ("bird", "bird6") else None) for p in pieces
-    }
+    rows = {p.src: (p.src, p.node, p.pod, p.service if p.service in ("bird", "bird6") else None) for p in pieces}
     schema = {"src": pl.UInt32, "node_known": pl.String, "pod_known": pl.String, "bird_known": pl.String}
     return pl.DataFrame(list(rows.values()), schema=schema, orient="row")
 

@@ -65,9 +65,7 @@ class Refusal:
 class GuardedReader(io.RawIOBase):
     """Reads a stream up to a limit; where it breaks or grows past the limit it ends, and notes the damage."""
 
-    def __init__(
-        self, inner: BinaryIO, limit: int | None, damage: list[str], expected: int | None = None
-    ) -> None:
+    def __init__(self, inner: BinaryIO, limit: int | None, damage: list[str], expected: int | None = None) -> None:
         self._read = getattr(inner, "read1", inner.read)
         if isinstance(inner, pa.NativeFile):
             self._read = inner.read
@@ -119,9 +117,7 @@ def open_members(member: Member, settings: Settings, depth: int = 0) -> Iterator
     if unpacked is not None:
         limit = max((member.size or 0) * settings.archive_ratio, settings.archive_free_bytes)
         stream = _guarded(unpacked, limit, member.damage)
-        yield from open_members(
-            Member(member.path, stream, member.mtime, None, member.damage), settings, depth
-        )
+        yield from open_members(Member(member.path, stream, member.mtime, None, member.damage), settings, depth)
     elif head[_TAR_MAGIC_AT : _TAR_MAGIC_AT + 5] == _TAR_MAGIC:
         yield from _walk(member, depth, settings, _tar_members(member, settings))
     elif head.startswith(_ZIP):
@@ -141,9 +137,7 @@ def _walk(
     try:
         for number, item in enumerate(members):
             if number >= settings.archive_members:
-                yield Refusal(
-                    archive.path, "archive too large", f"more than {settings.archive_members} members"
-                )
+                yield Refusal(archive.path, "archive too large", f"more than {settings.archive_members} members")
                 return
             if isinstance(item, Refusal):
                 yield item
@@ -166,9 +160,7 @@ def _tar_members(archive: Member, settings: Settings) -> Iterator[Member | Refus
                 yield Refusal(name, "not a regular file", "links, devices and sparse members are not read")
                 continue
             if info.size > settings.member_bytes:
-                yield Refusal(
-                    name, "member too large", f"{info.size} bytes; the cap is {settings.member_bytes}"
-                )
+                yield Refusal(name, "member too large", f"{info.size} bytes; the cap is {settings.member_bytes}")
                 continue
             damage: list[str] = []
             # read from the archive's own stream: tarfile's member reader drops data that stands before a cut

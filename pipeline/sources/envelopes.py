@@ -62,9 +62,7 @@ ENVELOPES: tuple[Envelope, ...] = (
         "ctime",
         "kernel",
     ),
-    Envelope(
-        "dmesg-iso", rf"^(?P<stamp>{_ISO}[+-]\d\d:\d\d) (?P<rest>[A-Za-z][\w .-]*: .*)$", "iso", "kernel"
-    ),
+    Envelope("dmesg-iso", rf"^(?P<stamp>{_ISO}[+-]\d\d:\d\d) (?P<rest>[A-Za-z][\w .-]*: .*)$", "iso", "kernel"),
     Envelope("dmesg", r"^(?:<\d+>)?\[ *\d+\.\d{6}\] (?P<rest>.*)$", None, "kernel"),
     Envelope("svlogd", r"^(?P<stamp>\d{4}-\d\d-\d\d_\d\d:\d\d:\d\d\.\d{5}) (?P<rest>.*)$", "iso_underscore"),
     Envelope(
@@ -156,15 +154,11 @@ def _strip_layer(frame: pl.DataFrame, layer: Envelope, tz: str, reference: datet
     frame = frame.with_columns(layer=pl.col("rest").str.extract_groups(layer.pattern))
     part = pl.col("layer").struct
     matched = part.field("stamp" if "stamp" in groups else "rest").is_not_null()
-    updates = [
-        pl.when(matched).then(part.field("rest").fill_null("")).otherwise(pl.col("rest")).alias("rest")
-    ]
+    updates = [pl.when(matched).then(part.field("rest").fill_null("")).otherwise(pl.col("rest")).alias("rest")]
     if layer.style:
         stamp = parse_stamps(part.field("stamp"), layer.style, tz, reference)
         updates.append(pl.coalesce("ts", stamp).alias("ts"))
     updates += [pl.coalesce(part.field(name), name).alias(name) for name in _FIELDS if name in groups]
     if layer.program:
-        updates.append(
-            pl.when(matched).then(pl.lit(layer.program)).otherwise(pl.col("program")).alias("program")
-        )
+        updates.append(pl.when(matched).then(pl.lit(layer.program)).otherwise(pl.col("program")).alias("program"))
     return frame.with_columns(updates).drop("layer")

@@ -47,9 +47,7 @@ class Layout:
 _DAY = r"\d{4}-\d\d-\d\d"
 _CLOCK = r"\d\d:\d\d:\d\d"
 LAYOUTS: tuple[Layout, ...] = (
-    Layout(
-        "bird", r"^(?P<component>bird6?): (?:bird6?: )*(?:<(?P<level>[A-Z]+|\?\?\?)> )?(?P<body>.*)$", "bird"
-    ),
+    Layout("bird", r"^(?P<component>bird6?): (?:bird6?: )*(?:<(?P<level>[A-Z]+|\?\?\?)> )?(?P<body>.*)$", "bird"),
     Layout(
         "bird-file",
         rf"^(?P<stamp>{_DAY} {_CLOCK}(?:\.\d+)?) (?:\[[0-9a-f]{{4}}\] )?<(?P<level>[A-Z]+|\?\?\?)> (?P<body>.*)$",
@@ -92,7 +90,7 @@ LAYOUTS: tuple[Layout, ...] = (
     Layout("json", r'^(?P<body>\{".*\})$', "json"),
     Layout("level-word", r"^(?P<level>DEBUG|INFO|WARNING|ERROR|FATAL) (?P<body>.*)$", "go"),
 )
-_PLAIN = Layout("plain", r"^\s*(?P<body>.*)$", "plain")
+_PLAIN = Layout("plain", r"^(?P<body>.*)$", "plain")
 # What can begin a line of no layout: those that cannot are continuations when a record stands before them.
 _CONTINUES = (
     r"^(?:\s+\S|\+-[-+]*|\||\}|\)|goroutine \d+ \[|created by |[\w./-]+\.\(?\*?[\w.]+\)?\S*\(.*\)$|"
@@ -106,6 +104,8 @@ def parse_headers(frame: pl.DataFrame, tz: str = "UTC", reference: datetime | No
     ``ts_source`` says where the time came from: envelope, line, or none (neighbours are looked up later).
     """
     frame = frame.with_row_index("row").with_columns(layout=_layout_of(frame))
+    if frame.is_empty():
+        return _apply(frame.drop("layout", "row"), _PLAIN, tz, reference)
     pieces = []
     for (name,), rows in frame.partition_by("layout", as_dict=True, include_key=False).items():
         layout = next((known for known in LAYOUTS if known.name == name), _PLAIN)
@@ -172,17 +172,13 @@ def _name_program(rows: pl.DataFrame, layout: Layout) -> pl.DataFrame:
         component = (
             pl.when(pl.col("file").is_in(PROBE_FILES) & pl.col("body").str.starts_with("Number of node(s)"))
             .then(pl.lit("probe"))
-            .otherwise(
-                pl.coalesce(pl.col("said").replace_strict(PREFIX_COMPONENTS, default=pl.col("said")), by_file)
-            )
+            .otherwise(pl.coalesce(pl.col("said").replace_strict(PREFIX_COMPONENTS, default=pl.col("said")), by_file))
         )
         return rows.with_columns(component=component, family=pl.lit("go"))
     if layout.name == "klog":
         client = pl.col("file").is_in(CLIENT_FILES) & (by_program != "kubelet").fill_null(True)
         return rows.with_columns(
-            component=pl.when(client)
-            .then(pl.lit("node"))
-            .otherwise(pl.coalesce(by_program, pl.lit("kubelet"))),
+            component=pl.when(client).then(pl.lit("node")).otherwise(pl.coalesce(by_program, pl.lit("kubelet"))),
             family=pl.when(client).then(pl.lit("go")).otherwise(pl.lit("kubelet")),
         )
     if layout.name == "bird":
@@ -207,7 +203,5 @@ def _name_program(rows: pl.DataFrame, layout: Layout) -> pl.DataFrame:
         )
     return rows.with_columns(
         component=by_program,
-        family=by_program.replace_strict(BODY_FAMILIES, default=pl.lit(layout.family)).fill_null(
-            layout.family
-        ),
+        family=by_program.replace_strict(BODY_FAMILIES, default=pl.lit(layout.family)).fill_null(layout.family),
     )

@@ -35,11 +35,11 @@ class Identity:
 
 def identify(head: bytes) -> Identity:
     """Identify a source from its first ``SNIFF_BYTES`` bytes."""
-    if not head.strip():
-        return Identity("log", "empty", "nothing but white space")
-    if head.count(b"\0") * 10 > len(head):
+    if head.count(b"\0") * 10 > len(head) > 0:
         return Identity("binary", "binary", "more than a tenth of the bytes are NUL")
     text = head.decode("utf-8", errors="replace").lstrip("\ufeff")
+    if not text.strip():
+        return Identity("log", "empty", "nothing but white space")
     lines = [line.rstrip("\r") for line in text.split("\n")]
     if len(head) >= SNIFF_BYTES and len(lines) > 1:
         lines.pop()  # cut in the middle
@@ -67,15 +67,11 @@ def _other(text: str, lines: list[str], filled: list[str]) -> Identity:
         return Identity("config", "bird.cfg", "statements of a BIRD configuration")
     chain = detect_chain(filled)
     if chain:
-        return Identity(
-            "log", "log:" + "+".join(chain), f"half of the first lines or more fit {chain[0]}", chain
-        )
+        return Identity("log", "log:" + "+".join(chain), f"half of the first lines or more fit {chain[0]}", chain)
     console, segments = sniff_console("\n".join(lines))
     headed = sum(1 for line in filled if any(head.match(line) for head in _HEADS)) / len(filled)
     if console > 0 and console >= headed:
-        return Identity(
-            "console", "+".join(segments), f"{console:.0%} of the first lines are of {', '.join(segments)}"
-        )
+        return Identity("console", "+".join(segments), f"{console:.0%} of the first lines are of {', '.join(segments)}")
     if headed < 0.1 and _YAML.search(text):
         return Identity("document", "yaml", "YAML with apiVersion, kind or items")
     if headed:

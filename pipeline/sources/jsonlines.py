@@ -51,7 +51,7 @@ SHAPES: tuple[Shape, ...] = (
     Shape("filebeat", ("message", "@timestamp"), "$.message", "$['@timestamp']",
           parts={"pod": "$.kubernetes.pod.name", "host": "$.kubernetes.node.name",
                  "container": "$.kubernetes.container.name", "stream": "$.stream"}),
-    Shape("fluent-bit", ("log", "kubernetes"), "$.log", "$.time", parts={**_KUBERNETES, "stream": "$.stream"}),
+    Shape("fluent-bit-time", ("log", "kubernetes", "time"), "$.log", "$.time", parts={**_KUBERNETES, "stream": "$.stream"}),
     Shape("fluent-bit", ("log", "date"), "$.log", "$.date", parts={**_KUBERNETES, "stream": "$.stream"}),
     Shape("fluentd", ("message", "kubernetes"), "$.message", "$.time", parts={**_KUBERNETES, "stream": "$.stream"}),
 )  # fmt: skip
@@ -92,7 +92,5 @@ def strip_json(frame: pl.DataFrame, name: str, tz: str, reference: datetime | No
     if shape.stamp:
         stamp = parse_stamps(source.str.json_path_match(shape.stamp), shape.style, tz, reference)
         updates.append(pl.coalesce("ts", stamp.cast(UTC_US)).alias("ts"))
-    updates += [
-        pl.coalesce(source.str.json_path_match(path), part).alias(part) for part, path in shape.parts.items()
-    ]
+    updates += [pl.coalesce(source.str.json_path_match(path), part).alias(part) for part, path in shape.parts.items()]
     return frame.with_columns(updates)

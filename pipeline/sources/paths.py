@@ -27,9 +27,7 @@ _NODE = re.compile(r"(?:^|[/!])nodes/(?P<node>[a-z0-9][a-z0-9.-]*)/")
 _PODS = re.compile(r"[/!]pods/(?P<ns>[^_/]+)_(?P<pod>[^_/]+)_[^/]+/(?P<container>[^/]+)/[^/]+$")
 _CONTAINERS = re.compile(r"[/!]containers/(?P<pod>[^_/]+)_(?P<ns>[^_/]+)_(?P<container>.+)-[0-9a-f]{64}\.log")
 _DIAGS = re.compile(r"[/!]nodes/[^/]+/(?P<ns>[a-z0-9-]+)/(?P<pod>[a-z0-9.-]+-[a-z0-9]{5})\.(?:log|txt)$")
-_SERVICE = re.compile(
-    r"[/!]calico/(?P<service>bird6?|felix|confd|cni|monitor-addresses)/(?:current|@[0-9a-f]+\.[su])$"
-)
+_SERVICE = re.compile(r"[/!]calico/(?P<service>bird6?|felix|confd|cni|monitor-addresses)/(?:current|@[0-9a-f]+\.[su])$")
 _STAMP = re.compile(
     r"(?P<y>20\d\d)-?(?P<m>\d\d)-?(?P<d>\d\d)[T_-](?P<H>\d\d)-?:?(?P<M>\d\d)-?:?(?P<S>\d\d)Z?(?=\.[a-z]+$|/[^/]*$)"
 )

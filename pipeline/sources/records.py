@@ -47,9 +47,7 @@ def _merge(frame: pl.DataFrame, keys: list[str], text: str, glue: str, record_li
     merged = several.group_by([*keys, "part_of"], maintain_order=True).agg(
         *(pl.col(name).first() for name in others),
         pl.col(text).str.join(glue),
-        (pl.col("offset").last() + pl.col("length").last() - pl.col("offset").first())
-        .cast(pl.UInt32)
-        .alias("length"),
+        (pl.col("offset").last() + pl.col("length").last() - pl.col("offset").first()).cast(pl.UInt32).alias("length"),
         pl.col("lines").sum().cast(pl.UInt32).alias("lines"),
     )
     return pl.concat([single, merged.select(single.columns)]).sort("src", "offset")

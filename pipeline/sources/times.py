@@ -66,9 +66,7 @@ def _zoned(moment: pl.Expr, tz: str) -> pl.Expr:
     if tz == "UTC":
         return moment.dt.replace_time_zone("UTC")
     # a clock that is set back shows an hour twice (the earlier is taken) and skips one in spring (null)
-    return moment.dt.replace_time_zone(tz, ambiguous="earliest", non_existent="null").dt.convert_time_zone(
-        "UTC"
-    )
+    return moment.dt.replace_time_zone(tz, ambiguous="earliest", non_existent="null").dt.convert_time_zone("UTC")
 
 
 def _yearless(stamps: pl.Expr, style: str, tz: str, reference: datetime | None) -> pl.Expr:
