@@ -60,31 +60,31 @@ def status(directory: Path | str, now: datetime | None = None) -> dict[str, Any]
 
 def render_status(state: Mapping[str, Any]) -> str:
     """What ``status`` found, as lines for people; file names and reasons in it are text from outside."""
-    lines = [f"warehouse   {state['warehouse']}"]
+    lines = [f"warehouse     {state['warehouse']}"]
     if state["writer_pid"]:
-        lines.append(f"writing now process {state['writer_pid']}")
+        lines.append(f"writing now   process {state['writer_pid']}")
     if state["snapshot"] is None:
         return "\n".join([*lines, state["message"]])
     snapshot, fresh, ledger = state["snapshot"], state["freshness"], state["ledger"]
     lines += [
-        f"snapshot    {snapshot['path']} ({snapshot['bytes']:,} bytes, {snapshot['kept']} kept)",
-        f"published   {_moment(snapshot['published_at'])} ({_span(fresh['published_age_seconds'])} ago)",
-        f"last load   {_moment(fresh['last_load_at'])}",
-        f"last event  {_moment(fresh['last_event_at'])} ({_span(fresh['last_event_age_seconds'])} ago)",
-        f"ledger      {ledger['loads']:,} loads, {ledger['files_read']:,} files, {ledger['bytes_read']:,} bytes",
-        f"lines       {ledger['lines_read']:,} read = {ledger['lines_parsed']:,} parsed "
+        f"snapshot      {snapshot['path']} ({snapshot['bytes']:,} bytes, {snapshot['kept']} kept)",
+        f"published     {_moment(snapshot['published_at'])} ({_span(fresh['published_age_seconds'])} ago)",
+        f"last load     {_moment(fresh['last_load_at'])}",
+        f"last event    {_moment(fresh['last_event_at'])} ({_span(fresh['last_event_age_seconds'])} ago)",
+        f"ledger        {ledger['loads']:,} loads, {ledger['files_read']:,} files, {ledger['bytes_read']:,} bytes",
+        f"lines         {ledger['lines_read']:,} read = {ledger['lines_parsed']:,} parsed "
         f"+ {ledger['lines_unparsed']:,} unparsed + {ledger['lines_rejected']:,} rejected",
-        f"counted     {state['events_counted']:,}: "
+        f"counted       {state['events_counted']:,}: "
         + ("everything adds up" if state["reconciles"] else "DOES NOT ADD UP with the lines read"),
     ]
     if state["unclassified_share"] is not None:
         share = f"{100 * state['unclassified_share']:.2f} %"
-        lines.append(f"unclassified {state['unclassified_events']:,} lines ({share})")
+        lines.append(f"unclassified  {state['unclassified_events']:,} lines ({share})")
     for row in state["rejects"]:
-        lines.append(f"rejected    {row['reason']}: {row['times']:,} times, {row['lines']:,} lines")
+        lines.append(f"rejected      {row['reason']}: {row['times']:,} times, {row['lines']:,} lines")
     for row in state["coverage"]:
         lines.append(
-            f"coverage    {row['cluster']} {row['component']}: {row['nodes']:,} nodes, "
+            f"coverage      {row['cluster']} {row['component']}: {row['nodes']:,} nodes, "
             f"{_moment(row['first_at'])} to {_moment(row['last_at'])}, {row['observed_hours']:,} node-hours"
         )
     return "\n".join(lines)

@@ -34,11 +34,11 @@ def test_what_it_says(small: Path) -> None:
 def test_how_it_is_shown(small: Path) -> None:
     state = status(small, at(3) + timedelta(days=2, hours=3))
     shown = render_status(state)
-    assert "last event  2024-05-01 12:03:00Z (2 d 3 h ago)" in shown
+    assert "last event    2024-05-01 12:03:00Z (2 d 3 h ago)" in shown
     assert "9 read = 8 parsed + 0 unparsed + 1 rejected" in shown
     assert "everything adds up" in shown
     assert "(12.50 %)" in shown
-    assert "rejected    not_utf8: 1 times, 1 lines" in shown
+    assert "rejected      not_utf8: 1 times, 1 lines" in shown
     assert "DOES NOT ADD UP" in render_status(state | {"reconciles": False})
 
 
