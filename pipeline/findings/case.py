@@ -174,13 +174,16 @@ class Case:
         frame = self.world.ends.get(name)
         if frame is None:
             return []
-        failing = {(end.speaker, end.protocol or end.peer) for end in self.ends}
+        failing = {tuple(sorted(session)) for session in self.incident.sessions}
         begun, done = self.incident.started_at, self.incident.ended_at or self.world.data_end
         up = frame.filter(pl.col("state") == "up")
         if begun is not None and done is not None:
-            up = up.filter((pl.col("ended_at") > begun) & (pl.col("started_at") <= done))
+            up = up.filter((pl.col("ended_at") > begun + SETTLE) & (pl.col("started_at") <= done))
         rows = up.select("speaker", "end", "peer", "peer_node", "source_path", "byte_offset", "started_at").to_dicts()
-        return [row for row in rows if (name, row["end"]) not in failing and (name, row["peer"]) not in failing]
+        return [
+            row for row in rows
+            if tuple(sorted((name, row["peer_node"] or f"@{row['peer']}"))) not in failing
+        ]  # fmt: skip
 
     def printed(self, node: str, text: str = "the daemon answers") -> Proof | None:
         """A status table that a node's daemon printed while the incident lasted."""

@@ -15,9 +15,11 @@ import polars as pl
 
 from pipeline.sessions.reasons import BARE
 
-STARTUP = timedelta(seconds=60)
+STARTUP = timedelta(seconds=45)
 """A session that is up this soon after its later end was configured had no trouble: BIRD delays the first
 connection by 2 s, retries every 5 s and waits up to 30 s after an error (Calico's timers)."""
+SETTLING = timedelta(seconds=10)
+"""Both ends dial at once at first; one of two parallel connections is closed again this early."""
 ENDS_TOLERANCE = timedelta(seconds=30)
 """The two ends notice the same loss and the same return this far apart at most (error wait and retry)."""
 
@@ -176,11 +178,11 @@ def _end(row: dict[str, Any]) -> End:
 
 def _is_startup(failure: Failure, both_since: datetime | None, data_end: datetime | None) -> bool:
     """Whether a session merely came up, or had no time yet to do so."""
-    if failure.had_been_up or failure.started_at is None or both_since is None:
-        return False
-    if failure.category in _NEVER_STARTUP:
+    if failure.started_at is None or both_since is None or failure.category in _NEVER_STARTUP:
         return False
     if any(end.how_started == "snapshot" for end in failure.ends) and failure.ended_at is None:
+        return False
+    if failure.had_been_up and failure.started_at - both_since > SETTLING:
         return False
     begun = max(failure.started_at, both_since)
     finished = failure.ended_at or data_end

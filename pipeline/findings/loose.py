@@ -44,7 +44,10 @@ _ORDERLY = r"^(Shutdown completed|Shutting down|Shutdown requested|Received SIGT
 def build_loose_incidents(facts: ClusterFacts, planned: PlannedWork) -> list[Incident]:
     """Incidents made of records, one for each category and stretch of time, all nodes together."""
     found: list[Incident] = []
-    chosen = facts.records.filter(pl.col("category").is_in(list(CATEGORIES)))
+    told = facts.states.select("source_path", "byte_offset").unique()
+    chosen = facts.records.filter(pl.col("category").is_in(list(CATEGORIES))).join(
+        told, on=["source_path", "byte_offset"], how="anti"
+    )
     grave = chosen.filter(
         pl.col("severity").replace_strict(_RANK, default=0, return_dtype=pl.Int8)
         >= pl.col("category").replace_strict({k: _RANK[v[0]] for k, v in CATEGORIES.items()}, return_dtype=pl.Int8)

@@ -13,6 +13,8 @@ from pipeline.sessions.facts import ClusterFacts
 
 RESTART_WINDOW = timedelta(seconds=300)
 """A restarted daemon is back within the graceful restart time of 120 s and BIRD's waits; give it 5 minutes."""
+AWAY = timedelta(seconds=45)
+"""A restart that somebody means does not leave the daemon away for longer than this."""
 RESTART, REMOVED, RECONFIGURED = "restart", "removed", "reconfigured"
 
 _SHUTDOWN = re.compile(r"Administrative(ly)? shutdown|Administrative reset|Graceful restart|Unknown error 6\.[249]$", re.I)
@@ -34,13 +36,15 @@ class PlannedWork:
         self._crashes: dict[str, list[datetime]] = defaultdict(list)
         exact = facts.records.filter(
             pl.col("component").is_in(["bird", "bird6"])
-            & pl.col("message").str.contains(r"^(Started|Graceful (restart|recovery) started|Shutdown completed)$")
+            & pl.col("message").str.contains(r"^(Started|Graceful (restart|recovery) started)$")
         )
         for node, ts in exact.select("node", "ts").drop_nulls().iter_rows():
-            self._starts[node].append((ts, timedelta(seconds=30)))
+            self._starts[node].append((ts, timedelta(seconds=10)))
+        exactly = set(self._starts)
         counted = facts.marks.filter(pl.col("rule") == "bird.started")
         for node, minute in counted.select("node", "minute").drop_nulls().iter_rows():
-            self._starts[node].append((minute + timedelta(seconds=30), timedelta(seconds=60)))
+            if node not in exactly:
+                self._starts[node].append((minute + timedelta(seconds=30), timedelta(seconds=60)))
         crashed = facts.records.filter(
             (pl.col("category").is_in(["process_restart", "resource_exhaustion"]))
             & pl.col("message").str.contains(_CRASH)
@@ -59,13 +63,15 @@ class PlannedWork:
             return RECONFIGURED
         if _SHUTDOWN.search(texts):
             return RESTART
-        if failure.had_been_up and failure.category not in _UNPLANNED and self.restarted(failure):
-            return RESTART
-        return None
+        if failure.ended_at is None or failure.category in _UNPLANNED:
+            return None
+        starts = [moment for _, moment in self.restarted(failure)]
+        quick = failure.started_at is not None and any(m - failure.started_at <= AWAY for m in starts)
+        return RESTART if quick else None
 
     def restarted(self, failure: Failure) -> list[tuple[str, datetime]]:
-        """The speakers of the session whose daemon started around the loss, and when."""
-        if failure.started_at is None:
+        """The speakers of a lost session whose daemon started around the loss, and when."""
+        if failure.started_at is None or not failure.had_been_up:
             return []
         until = failure.ended_at or failure.started_at + RESTART_WINDOW
         return [

@@ -19,7 +19,8 @@ UP, DOWN, GONE = "up", "down", "gone"
 SNAPSHOTS = ("show protocols", "caliconodestatus", "node status")
 END = ["speaker", "end"]
 
-_NOT_BGP = r"^(device|direct|kernel|static|pipe|bfd|krt|kif)\w*$"
+_NOT_BGP = r"^((device|direct|kernel|static|pipe|bfd|krt|kif)\w*|BGP)$"
+"""Protocols of the daemon's own, and the name under which it speaks of all its BGP sessions at once."""
 _HARMLESS = r"TCP_MD5SIG: No such file|collision"
 """Deleting a key that is already gone, and the losing one of two parallel connections, end no session."""
 
