@@ -48,7 +48,7 @@ lab: $(READY) system ## record sample_logs/ anew with real BIRD daemons (root; a
 
 lock: $(READY) ## resolve the dependencies anew into requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-		--no-annotate --group dev --output-file requirements.lock pyproject.toml
+		--no-annotate --extra app --group dev --output-file requirements.lock pyproject.toml
 
 system: ## install the system packages that some tests need, when this may (root and apt)
 	@if command -v bird nft ip >/dev/null 2>&1 && [ -x "$$(command -v bird)" ] && [ -x "$$(command -v nft)" ]; then :; \
