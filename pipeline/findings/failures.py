@@ -15,13 +15,15 @@ import polars as pl
 
 from pipeline.sessions.reasons import BARE
 
-STARTUP = timedelta(seconds=45)
+STARTUP = timedelta(seconds=90)
 """A session that is up this soon after its later end was configured had no trouble: BIRD delays the first
-connection by 2 s, retries every 5 s and waits up to 30 s after an error (Calico's timers)."""
+connection by 2 s, retries every 5 s, and waits up to 30 s after each of the two connections that collided."""
+PATIENCE = timedelta(seconds=45)
+"""A session that is not up this long after its later end was configured, when the data ends, counts as failed."""
 SETTLING = timedelta(seconds=10)
 """Both ends dial at once at first; one of two parallel connections is closed again this early."""
-ENDS_TOLERANCE = timedelta(seconds=30)
-"""The two ends notice the same loss and the same return this far apart at most (error wait and retry)."""
+ENDS_TOLERANCE = timedelta(seconds=5)
+"""Stretches of the two ends that miss each other by no more than this are one loss: clocks and stamps differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,5 +187,6 @@ def _is_startup(failure: Failure, both_since: datetime | None, data_end: datetim
     if failure.had_been_up and failure.started_at - both_since > SETTLING:
         return False
     begun = max(failure.started_at, both_since)
-    finished = failure.ended_at or data_end
-    return finished is not None and finished - begun <= STARTUP
+    if failure.ended_at is not None:
+        return failure.ended_at - begun <= STARTUP
+    return data_end is not None and data_end - begun <= PATIENCE

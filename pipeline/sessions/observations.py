@@ -165,7 +165,20 @@ def _reconciled(ordered: pl.DataFrame, ends: pl.DataFrame, settings: SessionSett
     best = pl.col("rank").max().over(*END, "ts")
     dated = dated.filter(pl.col("rank") == best)
     kept = _without_late_probes(_without_skewed_tables(dated, settings), ends, settings)
-    return pl.concat([undated, kept]).sort([*END, "ts"], nulls_last=False, maintain_order=True)
+    return pl.concat([undated, _without_collisions(kept, settings)]).sort(
+        [*END, "ts"], nulls_last=False, maintain_order=True
+    )
+
+
+def _without_collisions(dated: pl.DataFrame, settings: SessionSettings) -> pl.DataFrame:
+    """Both ends dial at once; the connection that loses is up for milliseconds. That was no session."""
+    ordered = dated.sort([*END, "ts"], maintain_order=True)
+    lost = (
+        (pl.col("status") == UP)
+        & (pl.col("status").shift(-1).over(END) == DOWN)
+        & (pl.col("ts").shift(-1).over(END) - pl.col("ts") < settings.least_up)
+    ).fill_null(False)
+    return ordered.with_columns(status=pl.when(lost).then(pl.lit(DOWN)).otherwise("status"))
 
 
 def _near(frame: pl.DataFrame, marker: pl.Expr, columns: list[str]) -> pl.DataFrame:

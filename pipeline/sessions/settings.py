@@ -24,8 +24,8 @@ class SessionSettings:
     probe_reach: timedelta = timedelta(seconds=60)
     """A probe verdict is dropped when a better witness of the same end spoke this close to it."""
 
-    probe_grace: timedelta = timedelta(seconds=30)
-    """In this time after start a probe lists single missing peers; later only a node without any session."""
+    least_up: timedelta = timedelta(seconds=1)
+    """A session that is up for less time lost a collision of two connections (milliseconds, as measured)."""
 
 
 DEFAULTS = SessionSettings()
