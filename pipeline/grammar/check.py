@@ -9,6 +9,7 @@ import polars as pl
 from pipeline.errors import RulesetError
 from pipeline.grammar.match import Ruleset
 from pipeline.grammar.model import Example, Rule
+from pipeline.grammar.rules import compile_patterns
 
 _COLUMN = {"state": "session_state", "bgp_state": "session_bgp_state", "last_error": "session_last_error"}
 _TYPED = ("protocol", "peer", "component", "level", *_COLUMN)
@@ -16,6 +17,7 @@ _TYPED = ("protocol", "peer", "component", "level", *_COLUMN)
 
 def check_ruleset(ruleset: Ruleset) -> None:
     """Raise one RulesetError that lists every example read by another rule or with other fields."""
+    compile_patterns(ruleset.rules)
     pairs = [(rule, example) for rule in ruleset.rules for example in rule.examples]
     frame = pl.DataFrame(
         {

@@ -45,9 +45,7 @@ def extract(rules: Mapping[int, Rule], rows: pl.DataFrame, keep: str, number: st
 def _taken(rule: Rule, rows: pl.LazyFrame, keep: str) -> pl.LazyFrame:
     """What the groups of one rule hold, before addresses are looked at."""
     if rule.groups:
-        rows = rows.select(keep, pl.col("body").str.extract_groups(rule.body_pattern).alias("__g")).unnest(
-            "__g"
-        )
+        rows = rows.select(keep, pl.col("body").str.extract_groups(rule.body_pattern).alias("__g")).unnest("__g")
     return rows.select(
         keep,
         _group(rule, "protocol").alias("protocol"),
@@ -99,10 +97,7 @@ def _params(rule: Rule) -> pl.Expr:
 
 def _session(rule: Rule) -> list[pl.Expr]:
     session = rule.session
-    nothing = [
-        pl.lit(None, dtype=pl.String).alias(f"session_{name}")
-        for name in ("state", "bgp_state", "last_error")
-    ]
+    nothing = [pl.lit(None, dtype=pl.String).alias(f"session_{name}") for name in ("state", "bgp_state", "last_error")]
     if session is None:
         return nothing
     texts = [

@@ -72,9 +72,7 @@ class Ruleset:
         """
         work = frame.with_columns(pl.col("component", "level", "family", "body").cast(pl.String))
         work = work.with_columns(__key=self._grammar.shaper.key(pl.col("body"))).with_row_index(_ROW)
-        work = work.join(
-            self._judge(work), on=["family", "__key"], how="left", nulls_equal=True, maintain_order="left"
-        )
+        work = work.join(self._judge(work), on=["family", "__key"], how="left", nulls_equal=True, maintain_order="left")
         fields = self._fields(work)
         work = work.join(fields, on=_ROW, how="left", maintain_order="left")
         return work.with_columns(
@@ -91,9 +89,7 @@ class Ruleset:
     def explain(self, family: str, component: str | None, body: str, level: str | None = None) -> Explanation:
         """How one body is read, stage by stage; the same answer as :meth:`understand` gives."""
         schema = {"family": pl.String, "component": pl.String, "level": pl.String, "body": pl.String}
-        one = pl.DataFrame(
-            {"family": [family], "component": [component], "level": [level], "body": [body]}, schema
-        )
+        one = pl.DataFrame({"family": [family], "component": [component], "level": [level], "body": [body]}, schema)
         row = self.understand(one).row(0, named=True)
         rule = self._by_id.get(row["rule"] or "")
         order = self._grammar.families.get(family, ())
@@ -144,14 +140,13 @@ class Ruleset:
         """The number of the first rule of its family that matches each shape, or _NO_RULE."""
         found = dict.fromkeys(pairs, _NO_RULE)
         for family in dict.fromkeys(family for family, _ in pairs):
-            left = pl.Series([shape for name, shape in pairs if name == family], dtype=pl.String)
-            for number in self._grammar.families.get(family, ()):
-                if left.is_empty():
-                    break
-                hit = left.str.contains(self.rules[number].shape_pattern)
-                if hit.any():
-                    found.update(((family, shape), number) for shape in left.filter(hit).to_list())
-                    left = left.filter(~hit)
+            shapes = [shape for name, shape in pairs if name == family]
+            order = self._grammar.families.get(family, ())
+            # All rules at once: Polars compiles and runs them side by side, and shapes are few.
+            asked = {str(n): pl.col("shape").str.contains(self.rules[n].shape_pattern) for n in order}
+            hits = pl.DataFrame({"shape": shapes}, {"shape": pl.String}).select(**asked)
+            for number in reversed(order):
+                found.update(((family, shapes[i]), number) for i in hits[str(number)].arg_true())
         return found
 
     def _remember(self, found: dict[tuple[str, str], int]) -> None:
@@ -172,7 +167,10 @@ class Ruleset:
     def _fields(self, work: pl.DataFrame) -> pl.DataFrame:
         wanting = {number: rule for number, rule in enumerate(self.rules) if rule.wants_fields}
         rows = (
-            work.lazy().filter(pl.col(_NUMBER).is_in(list(wanting))).select(_ROW, _NUMBER, "body").collect()
+            work.lazy()
+            .filter(pl.col(_NUMBER).is_in(list(wanting)))
+            .select(_ROW, _NUMBER, pl.col("body").str.strip_chars())
+            .collect()
         )
         return extract(wanting, rows, _ROW, _NUMBER)
 

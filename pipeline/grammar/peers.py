@@ -7,9 +7,7 @@ import re
 from functools import lru_cache
 
 # Names that Calico gives: kind, address with underscores, an explicit port.
-_NAME = re.compile(
-    r"^(?:Mesh|Node|Global|Local_Workload)_(?P<address>[0-9A-Fa-f_]+?)(?:_port_[0-9]+)?$", re.IGNORECASE
-)
+_NAME = re.compile(r"^(?:Mesh|Node|Global|Local_Workload)_(?P<address>[0-9A-Fa-f_]+?)(?:_port_[0-9]+)?$", re.IGNORECASE)
 _BRACKETED = re.compile(r"^\[(?P<address>[^\]]+)\](?::[0-9]+)?$")
 _WITH_PORT = re.compile(r"^(?P<address>[0-9.]+):[0-9]+$")
 

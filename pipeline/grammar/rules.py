@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,9 @@ def read_grammar(folder: Path = BUILT_IN) -> Grammar:
     for rule in rules:
         _check_digits(rule, words)
     families = {name: _order(name, index["families"], rules) for name in index["families"]}
+    if folder != BUILT_IN:
+        # The tests compile the built-in patterns; doing it at each start would take longer than the rest.
+        compile_patterns(rules)
     return Grammar(digest.hexdigest(), categories, macros, shaper, tuple(rules), families)
 
 
@@ -85,9 +89,7 @@ def _categories(table: dict[str, Any], file: str) -> dict[str, Category]:
     found: dict[str, Category] = {}
     for name, entry in table.items():
         try:
-            category = Category(
-                name, str(entry["definition"]), str(entry["severity"]), bool(entry["is_failure"])
-            )
+            category = Category(name, str(entry["definition"]), str(entry["severity"]), bool(entry["is_failure"]))
         except (KeyError, TypeError) as error:
             raise RulesetError(
                 f"{file}: category {name} lacks {error}; give definition, severity, is_failure"
@@ -128,8 +130,6 @@ def _rule(
         raise RulesetError(f"{where}: macro {', '.join(unknown)} is not in macros.toml; add it there")
     body = macros.for_body(entry["pattern"])
     shape = macros.for_shape(entry["pattern"])
-    for pattern in (body, shape):
-        _compile(pattern, where)
     groups = group_names(body)
     session = _session(entry.get("session"), groups, where)
     return Rule(
@@ -151,13 +151,16 @@ def _rule(
     )
 
 
-def _compile(pattern: str, where: str) -> None:
-    try:
-        pl.Series([""]).str.contains(pattern)
-    except pl.exceptions.PolarsError as error:
-        raise RulesetError(
-            f"{where}: the pattern is no regular expression of the Rust dialect: {error}"
-        ) from error
+def compile_patterns(rules: Iterable[Rule]) -> None:
+    """Raise RulesetError for the first pattern that is no regular expression of Polars' dialect."""
+    for rule in rules:
+        try:
+            pl.Series([""]).str.contains(rule.shape_pattern)
+            pl.Series([""]).str.contains(rule.body_pattern)
+        except pl.exceptions.PolarsError as error:
+            raise RulesetError(
+                f"{rule.file}: rule {rule.id}: the pattern is no regular expression of the Rust dialect: {error}"
+            ) from error
 
 
 def _session(entry: dict[str, str] | None, groups: tuple[str, ...], where: str) -> Session | None:
@@ -171,9 +174,7 @@ def _session(entry: dict[str, str] | None, groups: tuple[str, ...], where: str) 
         raise RulesetError(f"{where}: session has unknown {', '.join(sorted(surplus))}")
     named = [place for text in given.values() for place in places(text)] + [given.get("unless", "")]
     if lost := [name for name in named if name and name not in groups]:
-        raise RulesetError(
-            f"{where}: session names {', '.join(lost)}, no group of the pattern; add the group"
-        )
+        raise RulesetError(f"{where}: session names {', '.join(lost)}, no group of the pattern; add the group")
     return Session(**given)
 
 

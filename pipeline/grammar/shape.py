@@ -45,15 +45,15 @@ class Shaper:
         """``words`` are kept whole, ``prefixes`` (each ending in ``_`` or ``-``) are kept before a mark."""
         kept = sorted(words, key=lambda word: (-len(word), word))
         pairs = [(word, word.translate(_HIDE)) for word in kept]
-        pairs += [
-            (prefix, prefix[:-1] + _JOIN[prefix[-1]])
-            for prefix in sorted(prefixes, key=lambda p: (-len(p), p))
-        ]
+        pairs += [(prefix, prefix[:-1] + _JOIN[prefix[-1]]) for prefix in sorted(prefixes, key=lambda p: (-len(p), p))]
         return cls(tuple(plain for plain, _ in pairs), tuple(hidden for _, hidden in pairs))
 
     def key(self, body: pl.Expr) -> pl.Expr:
-        """The shape with protected words still hidden: one-to-one with the shape, and cheap per row."""
-        head = body.fill_null("").str.slice(0, SHAPE_CHARS)
+        """The shape with protected words still hidden: one-to-one with the shape, and cheap per row.
+
+        White space around the body takes no part.
+        """
+        head = body.fill_null("").str.strip_chars().str.slice(0, SHAPE_CHARS)
         hidden = head.str.replace_many(list(self.words), list(self.hidden), leftmost=True)
         return hidden.str.replace_all(_WIPE, MARK)
 
