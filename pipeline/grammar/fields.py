@@ -23,6 +23,8 @@ FIELD_SCHEMA: dict[str, pl.DataType] = {
 
 _PLACE = re.compile(r"\{([a-z_]+)\}")
 _EMPTY_PEERS = pl.lit([], dtype=pl.List(pl.String))
+# What stands where a protocol's name would, in messages of the daemon as a whole.
+_NO_PROTOCOL = ("BGP", "SOCK", "IO", "KRT", "KIF", "Netlink")
 # The groups that speak of the session are columns, not parameters.
 _COLUMNS = (*TYPED_GROUPS, "state", "bgp_state", "last_error")
 
@@ -58,6 +60,9 @@ def _taken(rule: Rule, rows: pl.LazyFrame, keep: str) -> pl.LazyFrame:
 
 def _with_peers(taken: pl.DataFrame) -> pl.DataFrame:
     """Add ``peer`` (printed, or from the protocol's name) and ``peers`` (the list, or just the peer)."""
+    session = ("protocol", "session_state", "session_bgp_state", "session_last_error")
+    whole = pl.col("protocol").is_in(_NO_PROTOCOL).fill_null(False)
+    taken = taken.with_columns(pl.when(~whole).then(pl.col(name)).alias(name) for name in session)
     peer = pl.coalesce(_mapped(taken["__peer"], clean_peer), _mapped(taken["protocol"], peer_of_protocol))
     taken = taken.with_columns(peer=peer)
     one = pl.when(pl.col("peer").is_null()).then(_EMPTY_PEERS).otherwise(pl.concat_list("peer"))

@@ -102,6 +102,12 @@ def test_the_state_of_a_channel_is_not_the_state_of_its_session() -> None:
     assert read("bird", "rr1: State changed to UP")["session_state"] == "up"
 
 
+def test_a_message_of_the_whole_daemon_speaks_of_no_session() -> None:
+    row = read("bird", "BGP: Socket error: bind: Address already in use")
+    assert row["category"] == "cannot_assign_address"
+    assert (row["protocol"], row["session_last_error"]) == (None, None)
+
+
 def test_status_rows() -> None:
     row = read("status", "start Active Socket: Host is unreachable")
     assert row["category"] == "no_route_to_host"
