@@ -10,7 +10,6 @@ from pipeline.warehouse.output import write_result
 
 from jobs.console import Context, print_data, print_json, printable
 from pipeline.errors import UsageError
-from pipeline.findings.report import FAIL_LEVELS, build_report, render
 from pipeline.warehouse.library import load_library, question
 from pipeline.warehouse.reader import open_snapshot
 from pipeline.warehouse.status import render_status
@@ -21,6 +20,8 @@ def report(
     ctx: Context, form: str, *, since: str | None, cluster: str | None, group: str | None, fail_on: str | None
 ) -> None:
     """Print the report; leaves with 1 when an open incident is at least as severe as ``fail_on``."""
+    from pipeline.findings.report import FAIL_LEVELS, build_report, render
+
     with open_snapshot(ctx.warehouse) as snapshot:
         built = build_report(snapshot, cluster=cluster, group=group, since=since)
     text = render(built, form)

@@ -22,7 +22,7 @@ from pipeline.warehouse.load import Load, SourceRow
 from pipeline.warehouse.writer import Warehouse
 
 Progress = Callable[[str], None]
-WHOLE_FAMILIES = ("document", "console", "config")
+WHOLE_FAMILIES = ("document", "console", "config", "export")
 DETAIL_CHARS = 200
 _BLOCK = 1 << 20
 

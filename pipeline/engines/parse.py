@@ -65,19 +65,20 @@ class Understood:
     spoken: pl.DataFrame
     silent: pl.DataFrame
     quiet: QuietFacts
+    rejects: pl.DataFrame
 
 
 def understand_pieces(pieces: Sequence[Piece], ruleset: Ruleset, settings: Settings) -> Understood:
     """Read the pieces and ask the grammar; rows keep the order of sources and offsets."""
-    logs = [piece for piece in pieces if piece.identity.family == "log"]
+    logs = [piece for piece in pieces if piece.identity.family in ("log", "export")]
     others = [piece for piece in pieces if piece.identity.family in ("console", "document", "config")]
-    lines, blank = read_logs(logs, settings)
+    lines = read_logs(logs, settings)
     quiet = read_console(others)
-    records = pl.concat([lines, quiet.records])
+    records = pl.concat([lines.records, quiet.records])
     spoken = _prefer_reader(ruleset.understand(records.filter(~pl.col("silent"))))
     framing = _lines_of(records.filter(pl.col("silent")))
-    silent = pl.concat([blank.with_columns(shape=pl.lit(BLANK)), framing.with_columns(shape=pl.lit(FRAME))])
-    return Understood(spoken, silent, quiet)
+    silent = pl.concat([lines.blank.with_columns(shape=pl.lit(BLANK)), framing.with_columns(shape=pl.lit(FRAME))])
+    return Understood(spoken, silent, quiet, pl.concat([lines.rejects, conform(quiet.rejects, REJECTS)]))
 
 
 def parse(pieces: Sequence[Piece], ruleset: Ruleset, settings: Settings) -> Facts:
@@ -90,9 +91,9 @@ def parse(pieces: Sequence[Piece], ruleset: Ruleset, settings: Settings) -> Fact
         states=pl.concat([conform(_log_states(spoken), STATES), conform(quiet.states, STATES)]),
         resources=conform(quiet.resources, RESOURCES),
         node_facts=pl.concat([conform(_log_facts(spoken), NODE_FACTS), conform(quiet.node_facts, NODE_FACTS)]),
-        rejects=conform(quiet.rejects, REJECTS),
+        rejects=read.rejects,
         observed=conform(_observed(spoken), OBSERVED),
-        tally=conform(_tally(pieces, spoken, read.silent, quiet.rejects), TALLY),
+        tally=conform(_tally(pieces, spoken, read.silent, read.rejects), TALLY),
     )
 
 

@@ -20,9 +20,10 @@ from pipeline.engines.facts import NODE_FACTS, REJECTS, RESOURCES, STATES
 from pipeline.frames import conform, schema
 from pipeline.inventory.bird_config import parse_bird_config
 from pipeline.inventory.documents import parse_documents
-from pipeline.redact import redact_expr
+from pipeline.redact import redact, redact_expr
 from pipeline.settings import Settings
 from pipeline.sources.envelopes import strip_envelopes
+from pipeline.sources.exports import Damage, read_exports
 from pipeline.sources.headers import parse_headers
 from pipeline.sources.lines import Chunk, split_lines
 from pipeline.sources.records import join_continuations, join_pieces, place_in_time
@@ -67,28 +68,44 @@ class QuietFacts:
     rejects: pl.DataFrame
 
 
-def read_logs(pieces: Sequence[Piece], settings: Settings) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Records of the logs among the pieces, and the counts of their blank lines."""
-    frames, blanks = [READ.to_frame()], [_BLANKS.to_frame()]
+@dataclass(frozen=True)
+class LogFacts:
+    """Records of logs (schema ``READ``), the counts of their blank lines, and what could not be read."""
+
+    records: pl.DataFrame
+    blank: pl.DataFrame
+    rejects: pl.DataFrame
+
+
+def read_logs(pieces: Sequence[Piece], settings: Settings) -> LogFacts:
+    """Records of the logs and exports among the pieces; those in the same envelopes are read together."""
 
     def alike(piece: Piece) -> tuple[tuple[str, ...], str, str]:
         year = piece.reference.isoformat()[:10] if piece.reference else ""
         return piece.identity.chain, piece.tz, year
 
-    for _, group in groupby(sorted(pieces, key=alike), key=alike):
-        records, blank = _read_alike(list(group), settings)
-        frames.append(records)
-        blanks.append(blank)
-    return pl.concat(frames).sort("src", "offset"), pl.concat(blanks)
+    groups = groupby(sorted(pieces, key=alike), key=alike)
+    parts = [_read_alike(list(group), settings) for _, group in groups]
+    return LogFacts(
+        pl.concat([READ.to_frame(), *(part.records for part in parts)]).sort("src", "offset"),
+        pl.concat([_BLANKS.to_frame(), *(part.blank for part in parts)]),
+        pl.concat([REJECTS.to_frame(), *(part.rejects for part in parts)]),
+    )
 
 
-def _read_alike(pieces: Sequence[Piece], settings: Settings) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _read_alike(pieces: Sequence[Piece], settings: Settings) -> LogFacts:
     first = pieces[0]
-    lines = split_lines([Chunk(p.src, p.data, p.offset) for p in pieces], settings.line_bytes)
-    empty = lines["raw"].str.strip_chars() == ""
-    blank = lines.filter(empty).group_by("src", maintain_order=True).agg(events=pl.len().cast(pl.UInt64))
-    frame = strip_envelopes(lines.filter(~empty), first.identity.chain, first.tz, first.reference)
-    frame = join_pieces(frame, settings.record_lines)
+    chunks = [Chunk(p.src, p.data, p.offset) for p in pieces]
+    blank, rejects = _BLANKS.to_frame(), REJECTS.to_frame()
+    if first.identity.family == "export":
+        frame, broken = read_exports(chunks, first.identity.chain[0], first.tz, first.reference)
+        rejects = _refused(broken)
+    else:
+        lines = split_lines(chunks, settings.line_bytes)
+        empty = lines["raw"].str.strip_chars() == ""
+        blank = lines.filter(empty).group_by("src", maintain_order=True).agg(events=pl.len().cast(pl.UInt64))
+        frame = strip_envelopes(lines.filter(~empty), first.identity.chain, first.tz, first.reference)
+        frame = join_pieces(frame, settings.record_lines)
     frame = join_continuations(parse_headers(frame, first.tz, first.reference), settings.record_lines)
     frame = place_in_time(frame).join(_about(pieces), on="src", how="left", suffix="_known", maintain_order="left")
     body = pl.col("body").str.strip_chars_start(" \t").str.slice(0, settings.message_bytes)
@@ -100,7 +117,12 @@ def _read_alike(pieces: Sequence[Piece], settings: Settings) -> tuple[pl.DataFra
         tabular=pl.lit(False),
         silent=pl.lit(False),
     ).with_columns(message=pl.col("body"))
-    return conform(frame, READ), conform(blank, _BLANKS)
+    return LogFacts(conform(frame, READ), conform(blank, _BLANKS), rejects)
+
+
+def _refused(broken: Mapping[int, Damage]) -> pl.DataFrame:
+    rows = [(src, d.offset, d.length, d.lines, "broken export", redact(d.why)) for src, d in broken.items()]
+    return pl.DataFrame(rows, schema=REJECTS, orient="row")
 
 
 def _which_bird() -> pl.Expr:

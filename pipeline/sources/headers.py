@@ -182,7 +182,7 @@ def _name_program(rows: pl.DataFrame, layout: Layout) -> pl.DataFrame:
             family=pl.when(client).then(pl.lit("go")).otherwise(pl.lit("kubelet")),
         )
     if layout.name == "bird":
-        return rows.with_columns(component=pl.col("said"), family=pl.lit("bird"))
+        return rows.with_columns(component=pl.col("said"), family=pl.lit("bird"), body=_unglued(pl.col("body")))
     if layout.name == "bird-file":
         return rows.with_columns(component=pl.coalesce(by_program, pl.lit("bird")), family=pl.lit("bird"))
     if layout.name == "logfmt":
@@ -205,3 +205,10 @@ def _name_program(rows: pl.DataFrame, layout: Layout) -> pl.DataFrame:
         component=by_program,
         family=by_program.replace_strict(BODY_FAMILIES, default=pl.lit(layout.family)).fill_null(layout.family),
     )
+
+
+def _unglued(body: pl.Expr) -> pl.Expr:
+    """Two daemons write pieces to one pipe; the same message of both comes as one, written twice."""
+    half = body.str.len_bytes() // 2
+    first, second = body.str.slice(0, half), body.str.slice(half)
+    return pl.when((first == second) & (half > 3)).then(first).otherwise(body)

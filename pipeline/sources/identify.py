@@ -1,6 +1,6 @@
 """What a source is, told from its first bytes and never from its name alone.
 
-Families: ``log`` (lines in envelopes), ``console`` (what commands printed), ``document`` (JSON or YAML
+Families: ``log`` (lines in envelopes), ``export`` (a log store's answer), ``console`` (what commands printed), ``document`` (JSON or YAML
 resources), ``config`` (a rendered bird.cfg), ``binary`` (refused). ``why`` says what decided, for
 ``peerscope run --dry-run``.
 """
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from pipeline.inventory.bird_config import sniff_bird_config
 from pipeline.sources.envelopes import detect_chain
+from pipeline.sources.exports import sniff_export
 from pipeline.sources.headers import LAYOUTS
 from pipeline.sources.jsonlines import sniff_json_lines
 from pipeline.status import sniff_console
@@ -44,6 +45,9 @@ def identify(head: bytes) -> Identity:
     if len(head) >= SNIFF_BYTES and len(lines) > 1:
         lines.pop()  # cut in the middle
     filled = [line for line in lines if line.strip()][:SNIFF_LINES]
+    export = sniff_export(text)
+    if export:
+        return Identity("export", f"log:{export}", f"the keys of an export of {export}", (export,))
     return _json(text, filled) or _other(text, lines[: SNIFF_LINES * 2], filled)
 
 
