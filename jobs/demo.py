@@ -28,6 +28,12 @@ def recordings() -> list[Path]:
     return found
 
 
+def _named(bundle: Path) -> str:
+    """The path as a person in the checkout would give it, which is how evidence is then named."""
+    here = Path.cwd()
+    return str(bundle.relative_to(here)) if bundle.is_relative_to(here) else str(bundle)
+
+
 def demo(ctx: Context) -> None:
     """Run everything, print the report of the founding case and one line for each other recording."""
     bundles = recordings()

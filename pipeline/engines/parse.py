@@ -30,9 +30,9 @@ from pipeline.grammar import Ruleset
 from pipeline.settings import Settings
 from pipeline.sources.identify import Identity
 
-CONTINUATION = "<continuation>"
-BLANK = "<blank>"
-FRAME = "<frame>"
+CONTINUATION = "(continuation of the record before)"
+BLANK = "(blank line)"
+FRAME = "(heading, border or prompt)"
 NOTHING = "{}"
 LOUD = ("warning", "error", "fatal")
 

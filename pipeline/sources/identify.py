@@ -39,6 +39,9 @@ def identify(head: bytes) -> Identity:
     if head.count(b"\0") * 10 > len(head) > 0:
         return Identity("binary", "binary", "more than a tenth of the bytes are NUL")
     text = head.decode("utf-8", errors="replace").lstrip("\ufeff")
+    odd = sum(1 for char in text if char == "\N{REPLACEMENT CHARACTER}" or (char < " " and char not in "\t\n\r\x1b"))
+    if odd * 5 > len(text) > 0:
+        return Identity("binary", "binary", "more than a fifth of the characters are no text")
     if not text.strip():
         return Identity("log", "empty", "nothing but white space")
     lines = [line.rstrip("\r") for line in text.split("\n")]

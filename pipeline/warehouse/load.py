@@ -20,7 +20,7 @@ FLUSH_ROWS = 250_000
 FLUSH_BYTES = 64 << 20
 
 # Lines that carry no text of their own are counted under these; they need no rule and no example.
-UNTEXTUAL_SHAPES = ("<continuation>", "<blank>")
+UNTEXTUAL_SHAPES = ("(continuation of the record before)", "(blank line)", "(heading, border or prompt)")
 NOTABLE_LEVELS = ("warning", "error", "fatal")
 
 

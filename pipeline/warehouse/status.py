@@ -5,7 +5,7 @@ Read from the published snapshot alone, so it works while a job writes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -82,12 +82,20 @@ def render_status(state: Mapping[str, Any]) -> str:
         lines.append(f"unclassified  {state['unclassified_events']:,} lines ({share})")
     for row in state["rejects"]:
         lines.append(f"rejected      {row['reason']}: {row['times']:,} times, {row['lines']:,} lines")
-    for row in state["coverage"]:
-        lines.append(
-            f"coverage      {row['cluster']} {row['component']}: {row['nodes']:,} nodes, "
-            f"{_moment(row['first_at'])} to {_moment(row['last_at'])}, {row['observed_hours']:,} node-hours"
-        )
+    lines += _coverage_lines(state["coverage"])
     return "\n".join(lines)
+
+
+def _coverage_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """One line for each cluster; the single components are in the JSON form and in the table coverage."""
+    lines = []
+    for cluster in dict.fromkeys(row["cluster"] for row in rows):
+        own = [row for row in rows if row["cluster"] == cluster]
+        hours = ", ".join(f"{row['component']} {row['observed_hours']:,}" for row in own)
+        first, last = min(row["first_at"] for row in own), max(row["last_at"] for row in own)
+        nodes = max(row["nodes"] for row in own)
+        lines.append(f"coverage      {cluster}: {nodes:,} nodes, {_moment(first)} to {_moment(last)}; node-hours: {hours}")
+    return lines
 
 
 def _moment(moment: datetime | None) -> str:
