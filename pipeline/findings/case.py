@@ -200,7 +200,7 @@ class Case:
         return Proof(text, row["ts"], node, None, row["source_path"], row["byte_offset"])
 
     def size_rows(self) -> list[dict[str, Any]]:
-        """The latest size of each reflector of the incident while it lasted (else the latest known)."""
+        """The last size of each reflector while the incident lasted and peers were missing (else the last known)."""
         rows = []
         for hub in self.incident.hubs:
             mine = self.world.sizes.filter(pl.col("reflector") == hub)
@@ -210,8 +210,9 @@ class Case:
                 during = during.filter(pl.col("ts").is_null() | (pl.col("ts") <= done))
             chosen = during if not during.is_empty() else mine
             if not chosen.is_empty():
-                worst = chosen.sort("failed_peers", "ts", nulls_last=False)
-                rows.append(worst.row(-1, named=True))
+                failing = chosen.filter(pl.col("failed_peers") > 0)
+                ordered = (chosen if failing.is_empty() else failing).sort("ts", nulls_last=False)
+                rows.append(ordered.row(-1, named=True))
         return rows
 
 

@@ -24,6 +24,8 @@ MOST = 0.98
 """No claim from logs is certain."""
 ONE_END = 0.9
 """What remains when only one end of the sessions was observed: the other may hold the cause."""
+ALSO = "also: "
+"""Begins the further records of a sign whose first one carries the sentence."""
 SUPPORTS, CONTRADICTS, MISSING = "supports", "contradicts", "missing"
 
 
@@ -121,7 +123,7 @@ def _told(question: Question, sign: Sign, fields: dict[str, str]) -> list[tuple[
         return [(role, Proof(sentence))] if sentence else []
     first, *others = sign.proofs
     head = replace(first, text=f"{sentence}: {first.text}" if sentence else first.text)
-    return [(role, head), *((role, proof) for proof in others)]
+    return [(role, head), *((role, replace(proof, text=f"{ALSO}{proof.text}")) for proof in others)]
 
 
 def _ordered(evidence: list[tuple[str, Proof]]) -> list[tuple[str, Proof]]:

@@ -23,7 +23,7 @@ def common_fields(case: Case) -> dict[str, str]:
         "started": incident.started_at.strftime("%Y-%m-%d %H:%M:%S UTC") if incident.started_at else "",
         "ended": incident.ended_at.strftime("%Y-%m-%d %H:%M:%S UTC") if incident.ended_at else "",
         "events": str(incident.events), "category": incident.category.replace("_", " "),
-        "peers": listed(end.far for end in case.ends), "places": listed(end.place.lstrip("?") for end in case.ends),
+        "peers": listed({end.far for end in case.ends} - set(incident.nodes)), "places": listed(end.place.lstrip("?") for end in case.ends),
         "peer_addresses": listed(end.peer for end in case.ends if end.peer),
     }  # fmt: skip
     if incident.records is not None:

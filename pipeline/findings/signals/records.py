@@ -46,6 +46,13 @@ def _params(text: str | None) -> dict[str, str]:
     return {str(k): str(v) for k, v in values.items()} if isinstance(values, dict) else {}
 
 
+_COUNTERS = {
+    "TcpExtTCPMD5NotFound": "unsigned packets arrive where a password is set",
+    "TcpExtTCPMD5Unexpected": "signed packets arrive where no password is set",
+    "TcpExtTCPMD5Failure": "the signatures are wrong",
+}
+
+
 @signal
 def counter_grew(case: Case, names: list[str]) -> Sign:
     """One of the kernel counters grew (or, seen once, is not zero) on a node concerned."""
@@ -55,6 +62,7 @@ def counter_grew(case: Case, names: list[str]) -> Sign:
         return Sign(None)
     proofs: list[Proof] = []
     nodes: set[str] = set()
+    says: set[str] = set()
     for (node, fact), rows in mine.sort("observed_at", nulls_last=False).group_by("node", "fact", maintain_order=True):
         values = [int(v) for v in rows["value"].to_list() if v is not None and v.strip().isdigit()]
         grew = bool(values) and (values[-1] > values[0] if len(values) > 1 else values[-1] > 0)
@@ -66,9 +74,10 @@ def counter_grew(case: Case, names: list[str]) -> Sign:
                 Proof(text, last["observed_at"], str(node), None, last["source_path"], last["byte_offset"])
             )
             nodes.add(str(node))
+            says.add(_COUNTERS.get(str(fact), str(fact)))
     if not proofs:
         return Sign(False, (), {"counter_nodes": listed(mine["node"].drop_nulls().unique().to_list())})
-    return Sign(True, tuple(proofs[:4]), {"counter_nodes": listed(nodes)})
+    return Sign(True, tuple(proofs[:4]), {"counter_nodes": listed(nodes), "counter_says": "; ".join(sorted(says))})
 
 
 @signal
