@@ -88,7 +88,7 @@ def _weigh(case: Case, cause: Cause) -> Claim:
             ruled_out = True
         evidence += _told(question, sign, {**fields, **sign.fields})
     confidence = min(MOST, (1 - doubt) * kept)
-    if cause.needs_both_ends and case.incident.kind == "session" and not case.both_seen:
+    if cause.needs_both_ends and case.incident.kind != "record" and not case.both_seen:
         confidence *= ONE_END
         evidence += [(MISSING, proof) for proof in unseen_proofs(case)]
     if ruled_out:

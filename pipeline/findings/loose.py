@@ -36,8 +36,12 @@ CATEGORIES: dict[str, tuple[str, int]] = {
 }  # fmt: skip
 """Categories that may be an incident alone: the least severity of a record, and how many it takes."""
 _RANK = {"info": 0, "warning": 1, "error": 2, "critical": 3}
-_STARTING = frozenset({"bird_socket_unavailable", "bird_config_error", "felix_not_ready", "unexpected_peer",
-                       "connection_refused", "probe_exec_failed", "datastore_unreachable"})  # fmt: skip
+_ANY = ""
+_WAITING = {
+    "bird_socket_unavailable": _ANY, "felix_not_ready": _ANY, "unexpected_peer": _ANY, "connection_refused": _ANY,
+    "probe_exec_failed": _ANY, "datastore_unreachable": _ANY, "bird_config_error": "Unable to open|No such file",
+}  # fmt: skip
+"""What a node that has just started may say while it waits for others; a pattern narrows it."""
 _ORDERLY = r"^(Shutdown completed|Shutting down|Shutdown requested|Received SIGTERM)"
 
 
@@ -55,7 +59,10 @@ def build_loose_incidents(facts: ClusterFacts, planned: PlannedWork) -> list[Inc
     last = facts.records["ts"].max()
     for (name,), records in grave.partition_by("category", as_dict=True, maintain_order=True).items():
         category = str(name)
-        quiet = _without_startup(records, planned) if category in _STARTING else records
+        waiting = pl.col("message").fill_null("").str.contains(_WAITING[category]) if category in _WAITING else None
+        quiet = records if waiting is None else pl.concat(
+            [records.filter(~waiting), _without_startup(records.filter(waiting), planned)]
+        )  # fmt: skip
         for part in _stretches(quiet):
             if part.height >= CATEGORIES[category][1]:
                 found.append(_incident(facts.cluster, category, part, last if isinstance(last, datetime) else None))

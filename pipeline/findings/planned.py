@@ -51,6 +51,10 @@ class PlannedWork:
         )
         for node, ts in crashed.select("node", "ts").drop_nulls().iter_rows():
             self._crashes[node].append(ts)
+        self._dead: dict[str, list[datetime]] = defaultdict(list)
+        unanswered = facts.records.filter(pl.col("category") == "bird_socket_unavailable").sort("ts")
+        for node, ts in unanswered.select("node", "ts").drop_nulls().iter_rows():
+            self._dead[node].append(ts)
 
     def kind_of(self, failure: Failure) -> str | None:
         """'restart', 'removed' or 'reconfigured' when the loss was planned work, else None."""
@@ -65,8 +69,10 @@ class PlannedWork:
             return RESTART
         if failure.ended_at is None or failure.category in _UNPLANNED:
             return None
-        starts = [moment for _, moment in self.restarted(failure)]
-        quick = failure.started_at is not None and any(m - failure.started_at <= AWAY for m in starts)
+        begun = failure.started_at
+        quick = begun is not None and any(
+            moment - min(begun, self._dead_since(node, moment)) <= AWAY for node, moment in self.restarted(failure)
+        )
         return RESTART if quick else None
 
     def restarted(self, failure: Failure) -> list[tuple[str, datetime]]:
@@ -80,6 +86,12 @@ class PlannedWork:
             for moment, slack in self._starts.get(node, ())
             if failure.started_at - slack <= moment <= until + slack
         ]
+
+    def _dead_since(self, node: str, start: datetime) -> datetime:
+        """When the daemon that started then was first known not to answer, since its start before."""
+        before = max((m for m, _ in self._starts.get(node, ()) if m < start - AWAY), default=None)
+        low = max(before, start - RESTART_WINDOW) if before else start - RESTART_WINDOW
+        return min((ts for ts in self._dead.get(node, ()) if low < ts < start), default=start)
 
     def starts_of(self, node: str) -> list[datetime]:
         """When a node's daemon was seen to start, in order."""

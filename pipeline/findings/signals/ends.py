@@ -36,6 +36,24 @@ def error_text(case: Case, pattern: str, at: str = "any", share: float = 0.0) ->
 
 
 @signal
+def error_at_one_end_only(case: Case, pattern: str) -> Sign:
+    """Of the sessions seen from both ends, at least half have a text like ``pattern`` at one end only."""
+    regex = compiled(pattern)
+    looked, lonely = 0, []
+    for failure in case.incident.failures:
+        told: dict[str, bool] = {}
+        for end in failure.ends:
+            told[end.speaker] = told.get(end.speaker, False) or any(regex.search(text) for text in end.errors)
+        if any(told.values()):
+            looked += 1
+            if sum(told.values()) == 1:
+                lonely += [end for end in failure.ends if told[end.speaker]]
+    if not looked:
+        return Sign(None)
+    return Sign(2 * len({(e.speaker, e.far) for e in lonely}) >= looked, proofs_of_ends(lonely, 2))
+
+
+@signal
 def category(case: Case, categories: list[str]) -> Sign:
     """The incident's own category, or that of one of its ends, is one of ``categories``."""
     if case.incident.records is not None:

@@ -35,17 +35,20 @@ def few_sessions(case: Case, most: int = 5) -> Sign:
 
 @signal
 def far_end_alive(case: Case) -> Sign:
-    """Both speakers of a failing session were alive meanwhile: another session up, or a status table printed."""
-    looked = False
-    for failure in case.incident.failures:
-        first, second = failure.session
+    """Of most failing sessions both speakers lived meanwhile: another session up, or a status table printed."""
+    alive: list[tuple[Proof, ...]] = []
+    looked = 0
+    for first, second in case.incident.sessions:
         if first not in case.world.ends or second not in case.world.ends:
             continue
-        looked = True
-        lives = [_life(case, first), _life(case, second)]
+        looked += 1
+        lives = (_life(case, first), _life(case, second))
         if all(lives):
-            return Sign(True, tuple(p for p in lives if p), {"alive": listed(failure.session)})
-    return Sign(False if looked else None)
+            alive.append(tuple(life for life in lives if life))
+    if not looked:
+        return Sign(None)
+    seen = 2 * len(alive) > len(case.incident.sessions)
+    return Sign(seen, alive[0] if seen else ())
 
 
 @signal
@@ -230,3 +233,9 @@ def address_claimed_twice(case: Case) -> Sign:
             proof = Proof(f"{address} is claimed by {listed(nodes)}", node=nodes[0], peer=address)
             return Sign(True, (proof,), {"address": address, "claimants": listed(nodes)})
     return Sign(False)
+
+
+@signal
+def no_inventory(case: Case) -> Sign:
+    """The Node resources were not collected."""
+    return Sign(not case.world.inventory)

@@ -31,12 +31,22 @@ def no_password(case: Case) -> Sign:
 
 @signal
 def password_possible(case: Case) -> Sign:
-    """The sessions have a password, or nobody knows, and no counter could tell a wrong one."""
+    """The sessions have a password, and no kernel counter was collected that could tell a wrong one."""
     group = case.incident.group
-    counted = case.world.facts.node_facts.filter(
-        pl.col("fact").str.starts_with("TcpExtTCPMD5") & pl.col("node").is_in(list(case.names))
-    )
-    return Sign(counted.is_empty() and (group is None or group.md5 is not False))
+    return Sign(not _counted(case) and group is not None and group.md5 is True)
+
+
+@signal
+def password_unknown(case: Case) -> Sign:
+    """Nobody knows whether the sessions have a password, and no kernel counter could tell."""
+    group = case.incident.group
+    return Sign(not _counted(case) and (group is None or group.md5 is None))
+
+
+def _counted(case: Case) -> bool:
+    facts = case.world.facts.node_facts
+    mine = pl.col("fact").str.starts_with("TcpExtTCPMD5") & pl.col("node").is_in(list(case.names))
+    return not facts.filter(mine).is_empty()
 
 
 def _password_proof(case: Case) -> Proof | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from pipeline.findings.case import Case, Proof, Sign, listed, proofs_of_ends
 from pipeline.findings.signals.base import signal
@@ -84,3 +84,32 @@ def lasts(case: Case, seconds: float) -> Sign:
     if begun is None or done is None:
         return Sign(None)
     return Sign((done - begun).total_seconds() >= seconds, (), {"duration": f"{(done - begun).total_seconds():.0f} s"})
+
+
+@signal
+def over_within(case: Case, seconds: float) -> Sign:
+    """The whole incident was over within so many seconds."""
+    begun, done = case.incident.started_at, case.incident.ended_at
+    if begun is None:
+        return Sign(None)
+    if case.incident.records is not None:
+        last = case.incident.records["ts"].max()
+        done = last if isinstance(last, datetime) else done
+    if done is None:
+        return Sign(False)
+    if case.incident.failures:
+        done = begun + max(
+            ((f.ended_at - f.started_at) for f in case.incident.failures if f.ended_at and f.started_at),
+            default=done - begun,
+        )
+    return Sign((done - begun).total_seconds() <= seconds)
+
+
+@signal
+def loss_seen_by_peer(case: Case) -> Sign:
+    """The end that was not restarted was observed, so it is known how long the other one was away."""
+    found = {node for failure in case.incident.failures for node, _ in case.world.planned.restarted(failure)}
+    others = [end for end in case.ends if end.node not in found and end.how_started != "unobserved"]
+    if not others:
+        return Sign(None)
+    return Sign(True, proofs_of_ends(others, 2))
