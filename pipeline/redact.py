@@ -17,18 +17,20 @@ import polars as pl
 
 MARK = "[redacted]"
 
-# Keys whose value is a secret. A word such as `token` counts where it ends the key and starts one of its
-# parts (`etcd_token`, `token`), so that `automountServiceAccountToken: true` and `secretKeyRef:` stay.
-_WHOLE = r"[\w.\-]{0,64}(?i:password|passwd|passphrase)"
+# Keys whose value is a secret: a word for a password wherever it ends a key; the others where they are a part
+# of it by themselves (`etcd_token`, `clientSecret`), so that `automountServiceAccountToken: true` stays.
+_WHOLE = r"(?i:password|passwd|passphrase)"
 _PARTED = (
-    r"(?:[\w.\-]{0,64}[_.\-])?(?i:token|secret|secret[_\-]?key|access[_\-]?key|secret[_\-]?access[_\-]?key"
-    r"|api[_\-]?key|private[_\-]?key|client[_\-]?secret|auth[_\-]?key|psk)"
+    r"(?i:token|secret|secret[_\-]?key|access[_\-]?key|secret[_\-]?access[_\-]?key|api[_\-]?key|private[_\-]?key"
+    r"|client[_\-]?secret|auth[_\-]?key|psk)"
 )
 _CAMEL = (
-    r"[\w.\-]{0,64}(?:Secret|AccessToken|AuthToken|BearerToken|RefreshToken|IdToken|ApiKey|SecretKey"
-    r"|AccessKey|PrivateKey)"
+    r"(?:Secret|[Aa]ccessToken|[Aa]uthToken|[Bb]earerToken|[Rr]efreshToken|[Ii]dToken|ApiKey|[Ss]ecretKey"
+    r"|[Aa]ccessKey|[Pp]rivateKey)"
 )
-_KEY = rf"(?:{_WHOLE}|{_PARTED}|{_CAMEL})"
+_KEY = rf"(?:[\w.\-]{{0,64}}{_WHOLE}|(?:[\w.\-]{{0,64}}[_.\-])?{_PARTED}|[\w.\-]{{0,64}}{_CAMEL})"
+# The same where nothing anchors its beginning: looking for the end of a key keeps the search linear.
+_TAIL = rf"(?:{_WHOLE}|(?:^|[^A-Za-z0-9]){_PARTED}|{_CAMEL})"
 _QUOTED = r'"(?:[^"\\\n]|\\.)*"?|' + r"'[^'\n]*'?"
 
 
@@ -42,7 +44,7 @@ _KEY_WORDS = ("passw", "passphrase", "token", "secret", "key", "psk")
 _RULES = [
     _Rule(
         ("private key",),
-        r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----(?:-?[^-])*(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----)?",
+        r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----(?:-{0,4}[^-])*(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----)?",
         MARK,
     ),
     # BIRD: password "…";   password …;
@@ -55,8 +57,8 @@ _RULES = [
         f"${{1}}{MARK}",
     ),
     # JSON, also inside a quoted string
-    _Rule(_KEY_WORDS, rf'("{_KEY}"\s*:\s*)(?:"(?:[^"\\\n]|\\.)*"?|-?\d[\d.]*)', f'$1"{MARK}"'),
-    _Rule(_KEY_WORDS, rf'(\\+"{_KEY}\\+"\s*:\s*\\+")[^"\n]*"?', f'$1{MARK}\\"'),
+    _Rule(_KEY_WORDS, rf'({_TAIL}"\s*:\s*)(?:"(?:[^"\\\n]|\\.)*"?|-?\d[\d.]*)', f'$1"{MARK}"'),
+    _Rule(_KEY_WORDS, rf'({_TAIL}\\+"\s*:\s*\\+")[^"\n]*"?', f'$1{MARK}\\"'),
     # YAML, one key a line or in flow style; `{{`, `[`, `|`, `>` begin no plain secret
     _Rule(
         _KEY_WORDS,
@@ -69,15 +71,15 @@ _RULES = [
         f"$1{MARK}",
     ),
     # environment, command line, INI, query strings
-    _Rule(_KEY_WORDS, rf"(\b{_KEY}[ \t]?=[ \t]?)(?:{_QUOTED}|[^\s=\"'&\[][^\s\"'&]*)", f"$1{MARK}"),
-    _Rule(_KEY_WORDS, rf"(\B--{_KEY}[ \t]+)(?:{_QUOTED}|[^\s\-\"'\[][^\s\"']*)", f"$1{MARK}"),
+    _Rule(_KEY_WORDS, rf"({_TAIL}[ \t]?=[ \t]?)(?:{_QUOTED}|[^\s=\"'&\[][^\s\"'&]*)", f"$1{MARK}"),
+    _Rule(_KEY_WORDS, rf"((?:^|\s)--{_KEY}[ \t]+)(?:{_QUOTED}|[^\s\-\"'\[][^\s\"']*)", f"$1{MARK}"),
     # what looks like a credential by itself
     _Rule(
         ("authorization",),
         r"(?i:\b(authorization[\"']?\s*[:=]\s*[\"']?(?:basic|bearer|digest|token)\s+))[^\s\"'\[][^\s\"']*",
         f"$1{MARK}",
     ),
-    _Rule(("bearer",), r"(?i:\b(bearer\s+))[A-Za-z0-9\-._~+/]{16,}=*", f"$1{MARK}"),
+    _Rule(("bearer",), r"(?i:\b(bearer\s+))[^\s\"'\[]{16,}", f"$1{MARK}"),
     _Rule(("eyj",), r"\beyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{4,}(?:\.[A-Za-z0-9_\-]*)?", MARK),
     _Rule(
         ("://",),

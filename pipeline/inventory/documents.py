@@ -137,7 +137,7 @@ def _event_list(document: Document, events: list[Item], out: _Collector) -> None
         _frame(Document(before, events[0].first - 1), "list: head", out)
         before = events[0].first
     for n, event in enumerate(events):
-        last = events[n + 1].first - 1 if n + 1 < len(events) else event.last
+        last = max(event.first, events[n + 1].first - 1) if n + 1 < len(events) else event.last
         _event(event.value, before, max(last, before - 1), out)
         before = max(last + 1, before)
     if before <= document.last:

@@ -31,6 +31,7 @@ _READY = re.compile(r"^(?:0001 )?BIRD (?P<version>\S+) ready\.$")
 _VERSION = re.compile(r"^BIRD (?P<version>v?\d\S*)$")
 _ROUTES = re.compile(r"(\d+) imported(?:, (\d+) filtered)?(?:, (\d+) exported)?(?:, (\d+) preferred)?")
 _ROUTE_COUNT = re.compile(r"^(?:Total: )?(\d+) of (\d+) routes for (\d+) networks(?: in table (\S+))?$")
+_TABLE = re.compile(r"^Table [\w.]+:$")
 _ROUTE = re.compile(
     r"^(?:(?P<net>[0-9A-Fa-f.:]+/\d+)\s+)?(?P<what>unreachable|blackhole|prohibit|unicast|via \S+"
     r" on \S+|dev \S+|multipath)"
@@ -239,7 +240,8 @@ def read_routes(lines: Sequence[Line], i: int, sink: Sink) -> int:
         if not text.startswith("Total"):
             sink.fact(line, f"routes:{count[4]}" if count[4] else "routes", count[1])
         return 1
-    if text.startswith("Table ") and text.endswith(":") and sink.segment in ("show route", "birdcl"):
+    if _TABLE.match(text):
+        sink.enter("show route")
         sink.frame(line, "birdcl")
         return 1
     if "[" not in text and sink.segment != "show route":
@@ -251,5 +253,6 @@ def read_routes(lines: Sequence[Line], i: int, sink: Sink) -> int:
     params = {"net": route["net"] or "", "from": route["from"] or ""}
     name = route["proto"]
     peer = route["from"] if is_address(route["from"]) else (peer_of_protocol(name) if name else None)
-    sink.record([line], role="row", component="birdcl", message=text, protocol=name, peer=peer, params=params)
+    role = "row" if name else "detail"
+    sink.record([line], role=role, component="birdcl", message=text, protocol=name, peer=peer, params=params)
     return 1

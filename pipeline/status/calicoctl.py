@@ -20,6 +20,9 @@ _SENTENCES = (
     "IPv4 BGP status", "IPv6 BGP status", "INFO: BIRDv", "None of the BGP backend", "The BGP backend process",
     "Error querying BIRD", "Error querying GoBGP", "Error executing command: unable to",
 )  # fmt: skip
+_QUIET = (
+    "IPv4 BGP status", "IPv6 BGP status", "calico-node container is running", "Running felix", "No IPv6 address",
+)  # fmt: skip
 _TROUBLE = (
     "Error ",
     "Calico process is not running",
@@ -168,14 +171,14 @@ def read_calicoctl(lines: Sequence[Line], i: int, sink: Sink) -> int:
         sink.enter("calicoctl node status")
         sink.fact(line, "addresses", old["ip"])
         sink.fact(line, "as_number", old["asn"])
-        sink.record([line], component="calicoctl", params={"address": old["ip"], "as": old["asn"]})
+        sink.record([line], role="detail", component="calicoctl", params={"address": old["ip"], "as": old["asn"]})
         return 1
     if text.startswith(_SENTENCES):
         sink.enter("calicoctl node status")
-        framing = text in ("IPv4 BGP status", "IPv6 BGP status")
+        framing = text.startswith(_QUIET)
         if text.startswith("Running felix version "):
             sink.fact(line, "felix_version", text.removeprefix("Running felix version "))
         level = "error" if text.startswith(_TROUBLE) else None
-        sink.record([line], role="frame" if framing else "text", component="calicoctl", level=level)
+        sink.record([line], role="detail" if framing else "text", component="calicoctl", level=level)
         return 1
     return _version_line(line, sink) or _checksystem(line, sink)

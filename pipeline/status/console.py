@@ -41,7 +41,7 @@ MAX_ROW_CHARS = 32 * 1024
 
 _PROMPT = re.compile(
     r"^(?:\[?(?P<user>[a-z_][\w.\-]*)@(?P<host>[\w.\-]+)[: ][^\]$#>]{0,120}\]?\s?[#$]|(?:bird|birdc"
-    r"|birdcl|[\w.\-]+)>|[#$])"
+    r"|birdcl|[\w.\-]+)>|[\w.\-]+#|[#$])"
     r"(?:\s+(?P<command>\S.*))?$"
 )
 _COMMANDS = (
@@ -58,9 +58,12 @@ _COMMANDS = (
     "date",
 )
 _ECHO = re.compile(
-    r"^(?:show (?:protocols|status|route|bgp|ip bgp)\b[\w ]*|\++ (?:birdc|birdcl|calicoctl|kubectl"
+    r"^(?:show (?:protocols?|status|route|bgp|ip bgp|bfd|memory)\b[\w ]*|\++ (?:birdc|birdcl|calicoctl|kubectl"
     r"|sysctl|date|uname)\b.*)$"
 )
+#: Commands whose output is not about the machine they are typed on.
+_ELSEWHERE = re.compile(r"^(?:sudo )?(?:kubectl|oc|ssh|ansible|k|k3s kubectl)\b")
+_EXEC = re.compile(r"\bexec\b.{0,200}?\s(?:pod/|pods/)?(?P<pod>(?:calico-node|canal|calico-typha)-[a-z0-9\-]{3,40})\b")
 _TROUBLE = re.compile(r"(?i)^(?:error|fatal|unable to|cannot|failed|command terminated)\b")
 
 
@@ -97,6 +100,19 @@ def _zone_between(stamped: datetime, server: datetime, known: timedelta) -> time
     return timedelta(seconds=quarters * 900) if near else known if abs(gap) > 900 else timedelta(0)
 
 
+def _whereabouts(host: str | None, command: str, sink: Sink) -> None:
+    """Take the node or pod that a command ran on from its prompt or from ``kubectl exec``."""
+    executed = _EXEC.search(command)
+    if _ELSEWHERE.search(command):
+        sink.elsewhere = True
+        sink.host, sink.pod = None, executed["pod"] if executed else None
+        if executed:
+            sink.pods.add(executed["pod"])
+    elif host:
+        sink.host, sink.pod = host, None
+        sink.hosts.add(host)
+
+
 def _echo(line: Line, sink: Sink) -> bool:
     text = uncode(line.text).strip()
     match = _PROMPT.match(text)
@@ -107,9 +123,7 @@ def _echo(line: Line, sink: Sink) -> bool:
     if loose and command and not command.startswith(_COMMANDS):
         # `name> …` may be any text with a bracket; a prompt is followed by a command we know, or by nothing
         return False
-    if match and match["host"]:
-        sink.hosts.add(match["host"])
-        sink.host = match["host"]
+    _whereabouts(match["host"] if match else None, command or "", sink)
     sink.enter("")
     sink.frame(line, role="echo")
     return True

@@ -29,6 +29,7 @@ def read_describe(lines: Sequence[Line], i: int, sink: Sink) -> int:
             sink.host = match["value"]
         elif "Namespace" in ahead:
             sink.pod = match["value"]
+            sink.pods.add(match["value"])
     elif sink.segment != "kubectl describe":
         return 0
     if match and match["value"]:

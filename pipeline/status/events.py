@@ -124,11 +124,13 @@ def add_event(
     pod: str | None = None,
 ) -> None:
     """Add one event record; ``kind`` is Normal or Warning, ``source`` the From cell."""
-    component, host = split_source(source)
+    family = event_body_family(message)
+    # the probes are the kubelet's; narrow tables of events do not say so
+    component, host = split_source(source or ("kubelet" if family == "probe" else ""))
     sink.record(
         taken,
         role="row",
-        family=event_body_family(message),
+        family=family,
         component=source_component(component),
         level={"Normal": "info", "Warning": "warning"}.get(kind or ""),
         body=message,

@@ -117,7 +117,8 @@ def read_frr(lines: Sequence[Line], i: int, sink: Sink) -> int:
     row = _ROW.match(text)
     if row:
         state, bgp_state = session_of(row["state"])
-        peer = row["who"] if is_address(row["who"]) else None
+        inner = row["who"].partition("(")[2].rstrip(")")
+        peer = next((text for text in (row["who"], inner) if is_address(text)), None)
         params = {"as": row["asn"], "since": row["up"], "in_queue": row["inq"], "out_queue": row["outq"]}
         if peer is None:
             params["peer"] = row["who"]

@@ -39,8 +39,8 @@ _IP_ROUTE = re.compile(
 )
 _ROUTE_ROW = re.compile(r"^[0-9.]+\s+(?:[0-9.]+|\*)\s+[0-9.]+\s+[A-Z!]+\s+\d+")
 _NEIGH = re.compile(
-    r"^(?P<ip>[0-9A-Fa-f.:]+) dev (?P<dev>\S+)(?: lladdr \S+)?(?: router| proxy| extern_learn| ref"
-    r" \d+| used \S+| probes \d+)* (?P<state>REACHABLE|STALE|DELAY|PROBE|FAILED|INCOMPLETE|PERMANENT"
+    r"^(?P<ip>[0-9A-Fa-f.:]+) dev (?P<dev>\S+)(?:\s+lladdr \S+)?(?: router| proxy| extern_learn| ref"
+    r" \d+| used \S+| probes \d+)*\s+(?P<state>REACHABLE|STALE|DELAY|PROBE|FAILED|INCOMPLETE|PERMANENT"
     r"|NOARP)$"
 )
 _ARP = re.compile(

@@ -22,6 +22,8 @@ class Sink:
     columns: list[tuple[str, int]] = field(default_factory=list)
     host: str | None = None
     hosts: set[str] = field(default_factory=set)
+    pods: set[str] = field(default_factory=set)
+    elsewhere: bool = False
     pod: str | None = None
     event_anchor: datetime | None = None
     anchor_sought: bool = False
@@ -76,7 +78,7 @@ class Sink:
                 ts=ts,
                 ts_source=source if ts is not None else "none",
                 node=node or self.host,
-                pod=pod,
+                pod=pod or self.pod,
                 protocol=protocol,
                 peer=peer,
                 params={k: v for k, v in (params or {}).items() if v},
@@ -118,6 +120,9 @@ class Sink:
         return {"since": text, "since_at": at.isoformat()} if at else {"since": text}
 
     def facts(self) -> ConsoleFacts:
-        """Everything collected."""
-        only = next(iter(self.hosts)) if len(self.hosts) == 1 else None
-        return ConsoleFacts(self.records, self.states, self.node_facts, self.resources, self.rejects, only, self.pod)
+        """Everything collected; the node and the pod when the whole transcript is about one."""
+        node = next(iter(self.hosts)) if len(self.hosts) == 1 and not self.elsewhere else None
+        pod = next(iter(self.pods)) if len(self.pods) == 1 else None
+        if any(r.pod is None for r in self.records if r.role in ("row", "text", "detail")):
+            pod = None
+        return ConsoleFacts(self.records, self.states, self.node_facts, self.resources, self.rejects, node, pod)

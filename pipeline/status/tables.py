@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from itertools import takewhile
 
 from pipeline.status.events import add_event, message_lines
 from pipeline.status.lines import Line
@@ -27,6 +28,9 @@ _NODE_ROW = re.compile(
     r"^(?P<name>[a-z0-9][\w.\-]*)\s+(?P<status>(?:Not)?Ready(?:,\w+)*)\s+(?P<roles>\S+)\s+"
     r"(?P<age>[0-9ydhms]+)\s+(?P<version>v\d\S+)$"
 )
+
+#: Type and reason next to each other, as in every row of an event table.
+_ROW_OF_EVENTS = re.compile(r"\s(?:Normal|Warning)\s+[A-Z]\w+\s")
 
 Row = dict[str, str]
 
@@ -184,7 +188,7 @@ def _event_row(lines: Sequence[Line], i: int, sink: Sink) -> int:
         sink.record([line], component="kube-event")
         return 1
     message = row["MESSAGE"]
-    below = [b for b in message_lines(lines, i + 1, sink) if not _GAP.split(b.bare)[0][-1:].isdigit() or ": " in b.text]
+    below = list(takewhile(lambda b: not _ROW_OF_EVENTS.search(b.text), message_lines(lines, i + 1, sink)))
     text = [message, *(b.bare for b in below)]
     params = {"reason": row.get("REASON", ""), "age": row.get("LAST SEEN", "")}
     tail = _GAP.split(text[-1])
