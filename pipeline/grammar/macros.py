@@ -32,15 +32,20 @@ class Macros:
 
     def for_body(self, pattern: str) -> str:
         """The pattern that takes fields out of a body."""
-        return "(?s)" + _USE.sub(lambda m: self.body[m[1]], pattern)
+        return "(?s)" + _USE.sub(lambda m: self.body[m[1]], _first_line(pattern))
 
     def for_shape(self, pattern: str) -> str:
         """The pattern that is matched against a shape."""
-        return "(?s)" + _USE.sub(lambda m: self.shape[m[1]], pattern)
+        return "(?s)" + _USE.sub(lambda m: self.shape[m[1]], _first_line(pattern))
 
     def unknown(self, pattern: str) -> list[str]:
         """Macros that the pattern uses and the table lacks."""
         return [name for name in _USE.findall(pattern) if name not in self.body]
+
+
+def _first_line(pattern: str) -> str:
+    """A record may have further lines (a stack, a table, advice); the end of its first one is an end too."""
+    return pattern[:-1] + r"(?:\n.*)?$" if pattern.endswith("$") else pattern
 
 
 def group_names(body_pattern: str) -> tuple[str, ...]:
