@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from typing import BinaryIO, cast
 
 import pyarrow as pa
-from isal import igzip
+from isal import isal_zlib
 
 from pipeline.settings import Settings
 
@@ -29,6 +29,7 @@ READ_ERRORS = (
     OSError,
     zlib.error,
     lzma.LZMAError,
+    isal_zlib.error,
     pa.ArrowException,
     tarfile.TarError,
     zipfile.BadZipFile,
@@ -66,9 +67,7 @@ class GuardedReader(io.RawIOBase):
     """Reads a stream up to a limit; where it breaks or grows past the limit it ends, and notes the damage."""
 
     def __init__(self, inner: BinaryIO, limit: int | None, damage: list[str], expected: int | None = None) -> None:
-        self._read = getattr(inner, "read1", inner.read)
-        if isinstance(inner, pa.NativeFile):
-            self._read = inner.read
+        self._read = inner.read if isinstance(inner, pa.NativeFile | GzipReader) else getattr(inner, "read1", inner.read)
         self._limit = limit
         self._damage = damage
         self._expected = expected
@@ -96,6 +95,49 @@ class GuardedReader(io.RawIOBase):
             self._damage.append(f"ends after {self._count} of {self._expected} bytes")
         buffer[: len(data)] = data
         return len(data)
+
+
+class GzipReader:
+    """Decompresses gzip members as they come; what was decompressed before a cut is given before the error.
+
+    The file objects of isal and of the standard library hold such data back or are slow.
+    """
+
+    _INPUT = 1 << 16
+    _GZIP_WINDOW = 31
+
+    def __init__(self, inner: BinaryIO) -> None:
+        self._inner = inner
+        self._member = isal_zlib.decompressobj(wbits=self._GZIP_WINDOW)
+        self._pending = b""
+        self._inside = False
+
+    def read(self, size: int) -> bytes:
+        """At most ``size`` bytes; b"" at the end.
+
+        Raises:
+            EOFError: the file ends inside a member.
+            zlib.error: the data is damaged.
+        """
+        while True:
+            if not self._pending:
+                self._pending = self._inner.read(self._INPUT)
+                if not self._pending:
+                    if self._inside:
+                        raise EOFError("the compressed file ends in the middle")
+                    return b""
+            if not self._inside and not self._pending.strip(b"\0"):
+                self._pending = b""  # padding after the last member
+                continue
+            self._inside = True
+            data = bytes(self._member.decompress(self._pending, size))
+            self._pending = self._member.unconsumed_tail
+            if self._member.eof:
+                self._pending = self._member.unused_data
+                self._member = isal_zlib.decompressobj(wbits=self._GZIP_WINDOW)
+                self._inside = False
+            if data:
+                return data
 
 
 def _guarded(inner: BinaryIO, limit: int | None, damage: list[str], expected: int | None = None) -> BinaryIO:
@@ -196,7 +238,7 @@ def _moment(seconds: float) -> datetime | None:
 
 def _decompressor(head: bytes, stream: BinaryIO) -> BinaryIO | None:
     if head.startswith(_GZIP):
-        return cast(BinaryIO, igzip.IGzipFile(fileobj=stream, mode="rb"))
+        return cast(BinaryIO, GzipReader(stream))
     if head.startswith(_ZSTD):
         # pyarrow's reader is bounded and says when a frame is cut; zstandard's ends there without a word
         return cast(BinaryIO, pa.CompressedInputStream(pa.PythonFile(stream, "r"), "zstd"))
