@@ -115,9 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--all", action="store_true", help="every scenario")
     run.add_argument("--jobs", type=int, default=1, metavar="N", help="how many at a time")
     run.add_argument("--out", type=Path, default=RECORDINGS, metavar="DIR", help="where to write")
-    again = commands.add_parser(
-        "refresh", help="bring titles, categories and READMEs of recordings up to date"
-    )
+    again = commands.add_parser("refresh", help="bring titles, categories and READMEs of recordings up to date")
     again.add_argument("--out", type=Path, default=RECORDINGS, metavar="DIR", help="where the recordings are")
     commands.add_parser("clean", help="remove namespaces and daemons that a killed run left")
     return parser

@@ -170,9 +170,7 @@ class Cluster:
         """Peers of the group on the reflector that has most; in a mesh, on the member that has most."""
         centres = group.reflectors or group.members
         inside = set(group.members) | set(group.reflectors)
-        return max(
-            (sum(p.peer_node in inside for p in self.nodes[name].peers) for name in centres), default=0
-        )
+        return max((sum(p.peer_node in inside for p in self.nodes[name].peers) for name in centres), default=0)
 
     def group_of(self, first: str, second: str) -> str:
         """Name of the group that a session between two nodes belongs to."""

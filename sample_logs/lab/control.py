@@ -89,9 +89,7 @@ def birdc(home: Path, command: str, timeout: float = 2.0) -> str:
     """
     mount = 'mount --bind "$1/run" /run && shift && exec birdc -s ' + CONTROL_SOCKET + ' "$@"'
     argv = ["unshare", "-m", "sh", "-c", mount, "sh", str(home), *command.split()]
-    with subprocess.Popen(
-        argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    ) as process:
+    with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
         try:
             output, _ = process.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:

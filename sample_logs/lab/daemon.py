@@ -13,8 +13,8 @@ from typing import IO
 
 from sample_logs.lab.netns import LabError
 
-START_SPACING = 0.7
-"""Seconds between the starts of daemons that would otherwise dial each other at the same time."""
+START_SPACING = 1.6
+"""Seconds between starts of daemons that would otherwise dial each other in the same second of BIRD's clock."""
 
 CONTROL_SOCKET = "/var/run/calico/bird.ctl"
 CONFIG = "/etc/calico/confd/config/bird.cfg"

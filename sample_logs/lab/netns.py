@@ -33,6 +33,11 @@ def batch(lines: Iterable[str], namespace: str | None = None) -> None:
     run(["ip", *where, "-batch", "-"], "\n".join(lines) + "\n")
 
 
+def mac(node: Node) -> str:
+    """The link address of a node: locally administered, made of its number."""
+    return f"02:00:00:00:{node.index >> 8:02x}:{node.index & 255:02x}"
+
+
 class Network:
     """The namespaces of one run; nothing in the machine's own namespace is changed."""
 
@@ -58,7 +63,7 @@ class Network:
         for node in nodes:
             port = f"p{node.index}"
             wires += [
-                f"link add {port} type veth peer name eth0 netns {self.namespace(node)}",
+                f"link add {port} type veth peer name eth0 address {mac(node)} netns {self.namespace(node)}",
                 f"link set {port} master br0",
                 f"link set {port} up",
             ]
@@ -81,6 +86,15 @@ class Network:
         """The limit as the node's namespace has it now."""
         return int(self.inside(node, ["sysctl", "-n", "net.core.optmem_max"]))
 
+    def pin_neighbours(self, node: Node, others: Iterable[Node]) -> None:
+        """Tell a node the link addresses of others for good.
+
+        All namespaces of a machine share one neighbour table, which holds 1024 learned entries by default;
+        a large cluster would fill it and take the machine's own network down. Permanent entries do not count.
+        """
+        entry = "neighbour replace {} lladdr {} dev eth0 nud permanent"
+        batch((entry.format(other.address, mac(other)) for other in others), self.namespace(node))
+
     def listens(self, node: Node, port: int) -> bool:
         """Whether something in the node's namespace listens on a TCP port."""
         return bool(self.inside(node, ["ss", "-Hltn", f"sport = :{port}"]).strip())
@@ -97,8 +111,7 @@ class Network:
     def filter(self, node: Node, rules: Sequence[str]) -> None:
         """Put nftables rules (``input …`` or ``output …``) into a node's namespace."""
         chains = [
-            f"add chain inet lab {hook} {{ type filter hook {hook} priority 0; }}"
-            for hook in ("input", "output")
+            f"add chain inet lab {hook} {{ type filter hook {hook} priority 0; }}" for hook in ("input", "output")
         ]
         text = "\n".join(["add table inet lab", *chains, *(f"add rule inet lab {rule}" for rule in rules)])
         self.inside(node, ["nft", "-f", "-"], text + "\n")

@@ -13,6 +13,11 @@ from sample_logs.lab.scenario import Action, Scenario
 TEXTS = Path(__file__).parent / "texts"
 
 
+NEIGHBOURS = """\
+The nodes have permanent neighbour (ARP) entries for each other: one machine's table, shared by all namespaces,
+does not hold as many learned ones as this cluster needs."""
+
+
 def _action_text(action: Action, when: str) -> str:
     arguments = ", ".join(f"{key} = {value!r}" for key, value in action.args.items())
     marks = "".join([" (the fault)" if action.fault else "", " (the cure)" if action.cure else ""])
@@ -91,6 +96,7 @@ def render(scenario: Scenario, document: Mapping[str, Any]) -> str:
         _wrap(scenario.description),
         *scenario.notes,
         *([timers] if timers else []),
+        *([NEIGHBOURS] if scenario.pinned_neighbours else []),
         "\n".join(groups),
         "## Course",
         "\n".join([*course, f"- after {scenario.duration:g} s: end"]),

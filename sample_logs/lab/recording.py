@@ -62,8 +62,7 @@ class Collector:
         folder = f"inventory/{compact_time(now)}"
         optmem_max = self.optmem_max()
         facts = {
-            name: NodeFacts(optmem_max[name], self._created[name], name in self.lab.offline)
-            for name in cluster.nodes
+            name: NodeFacts(optmem_max[name], self._created[name], name in self.lab.offline) for name in cluster.nodes
         }
         texts = {
             "nodes.json": inventory.nodes_json(cluster, self.machine, facts),

@@ -39,10 +39,7 @@ def _table(rows: Sequence[Sequence[str]]) -> list[str]:
     widths = [max(len(row[i]) for row in [HEADINGS, *rows]) for i in range(len(HEADINGS))]
     rule = "+" + "+".join("-" * (width + 2) for width in widths) + "+"
     heading = "|" + "|".join(f" {text:^{width}} " for text, width in zip(HEADINGS, widths, strict=True)) + "|"
-    body = [
-        "|" + "|".join(f" {text:<{width}} " for text, width in zip(row, widths, strict=True)) + "|"
-        for row in rows
-    ]
+    body = ["|" + "|".join(f" {text:<{width}} " for text, width in zip(row, widths, strict=True)) + "|" for row in rows]
     return [rule, heading, rule, *body, rule]
 
 
@@ -115,9 +112,7 @@ def describe_pod(pod: Pod, events: Sequence[Event], now: float) -> str:
     """The head and the events of ``kubectl describe pod``."""
     ordered = sorted(events, key=lambda event: event.last)
     rows = [("Type", "Reason", "Age", "From", "Message"), ("----", "------", "----", "----", "-------")]
-    rows += [
-        ("Warning", "Unhealthy", _age(event, now), "kubelet", event.message.rstrip("\n")) for event in ordered
-    ]
+    rows += [("Warning", "Unhealthy", _age(event, now), "kubelet", event.message.rstrip("\n")) for event in ordered]
     widths = [max(len(row[i]) for row in rows) for i in range(4)]
     lines = [
         "  " + "  ".join([*(f"{cell:<{width}}" for cell, width in zip(row[:4], widths, strict=True)), row[4]])

@@ -103,6 +103,8 @@ class Lab(AbstractContextManager["Lab"]):
         else:
             text = birdconf.render(node, self.scenario.hold_time)
         self.daemons[node.name].config.write_text(text, encoding="utf-8")
+        if self.scenario.pinned_neighbours:
+            self.network.pin_neighbours(node, [self.cluster.nodes[peer.peer_node] for peer in node.peers])
 
     def start_daemon(self, node: Node, new_container: bool = False) -> None:
         """Start a node's BIRD with its present configuration; optionally in a new container."""

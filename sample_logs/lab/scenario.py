@@ -97,6 +97,7 @@ class Scenario:
     poll_every: float = 1.0
     as_number: int = 64512
     hold_time: int | None = None
+    pinned_neighbours: bool = False
     notes: tuple[str, ...] = field(default=())
 
     @property
@@ -159,6 +160,7 @@ def parse(text: str, where: str) -> Scenario:
             poll_every=float(raw.get("poll_every", 1)),
             as_number=int(raw.get("as_number", 64512)),
             hold_time=raw.get("hold_time"),
+            pinned_neighbours=bool(raw.get("pinned_neighbours", False)),
             notes=_strings(raw, "notes"),
         )
     except (KeyError, TypeError, tomllib.TOMLDecodeError) as error:

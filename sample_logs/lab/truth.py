@@ -53,9 +53,7 @@ def failed_pairs(lab: Lab) -> list[Pair]:
     """Sessions of the fault's group that failed by it."""
     group = lab.scenario.truth.group
     return sorted(
-        pair
-        for pair, ends in ends_of_pairs(lab).items()
-        if lab.cluster.group_of(*pair) == group and _failed(lab, ends)
+        pair for pair, ends in ends_of_pairs(lab).items() if lab.cluster.group_of(*pair) == group and _failed(lab, ends)
     )
 
 

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import tempfile
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sample_logs.lab import PREFIX
 from sample_logs.lab.__main__ import missing_requirements
 from sample_logs.lab.bundle import read
 from sample_logs.lab.netns import LabError, leftovers, run
@@ -16,6 +22,7 @@ from sample_logs.lab.recording import Collector
 from sample_logs.lab.runner import Lab
 from sample_logs.lab.scenario import Scenario, load_all, parse
 
+ROOT = Path(__file__).resolve().parents[2]
 SCENARIOS = load_all()
 
 KEY_LIMIT = """
@@ -103,3 +110,18 @@ def test_a_run_that_fails_leaves_nothing_behind() -> None:
         raise RuntimeError("on purpose")
     assert not leftovers(lab.network.prefix)
     assert not lab.work.exists()
+
+
+def test_a_run_that_is_told_to_stop_leaves_nothing_behind(tmp_path: Path) -> None:
+    argv = [sys.executable, "-m", "sample_logs.lab", "run", "port-rejected", "--out", str(tmp_path)]
+    with subprocess.Popen(argv, cwd=ROOT, stderr=subprocess.DEVNULL) as process:
+        prefix = f"{PREFIX}{process.pid:x}."
+        deadline = time.monotonic() + 20
+        while not leftovers(prefix) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert leftovers(prefix)
+        process.terminate()
+        assert process.wait(timeout=20) == 128 + signal.SIGTERM
+    assert not leftovers(prefix)
+    assert not list(Path(tempfile.gettempdir()).glob(f"{prefix}*"))
+    assert not list(tmp_path.iterdir())

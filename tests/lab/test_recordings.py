@@ -96,6 +96,16 @@ def test_incident_is_about_nodes_and_sessions_that_exist(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", RECORDINGS)
+def test_the_lab_itself_did_not_disturb_the_network(name: str) -> None:
+    """A machine whose neighbour table is full makes errors that no scenario asked for."""
+    truth = truth_of(name)
+    failed = {frozenset(pair) for incident in truth["incidents"] for pair in incident["sessions"]}
+    for session in truth["sessions"]:
+        if frozenset((session["node"], session["peer_node"])) not in failed:
+            assert not any("No route" in (item["last_error"] or "") for item in session["intervals"])
+
+
+@pytest.mark.parametrize("name", RECORDINGS)
 def test_archive_is_canonical_and_complete(name: str) -> None:
     path = ROOT / name / "collected.tar.gz"
     files = bundle.read(path)
