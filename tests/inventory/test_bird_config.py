@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.inventory.bird_config import parse_bird_config, read_config, sniff_bird_config
@@ -64,6 +64,7 @@ def test_a_configuration_cut_at_any_byte_reconciles() -> None:
         assert parse_bird_config(data).lines == data.count(b"\n") + (not data.endswith(b"\n") and bool(data))
 
 
+@settings(deadline=None)
 @given(st.text(alphabet='{};"# \nabp/*', max_size=60), st.binary(max_size=60))
 def test_any_text_is_read(text: str, raw: bytes) -> None:
     for data in (("protocol bgp a {" + text).encode(), raw):

@@ -147,12 +147,13 @@ def test_a_file_cut_anywhere_reconciles(name: str) -> None:
         assert parse_documents(data[:end]).lines == physical_lines(data[:end])
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes_are_read(data: bytes) -> None:
     assert parse_documents(data).lines == physical_lines(data)
 
 
-@settings(max_examples=300)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(st.sampled_from(PIECES), max_size=12))
 def test_pieces_in_any_order_reconcile(parts: list[str]) -> None:
     data = "".join(parts).encode()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import SelectorError
@@ -100,23 +100,27 @@ SELECTORS = st.recursive(
 LABEL_SETS = st.dictionaries(NAMES, VALUES, max_size=4)
 
 
+@settings(deadline=None)
 @given(SELECTORS)
 def test_its_text_parses_to_the_same_selector(selector: Selector) -> None:
     assert parse(str(selector)) == selector
 
 
+@settings(deadline=None)
 @given(SELECTORS, SELECTORS, LABEL_SETS)
 def test_de_morgan(a: Selector, b: Selector, labels: dict[str, str]) -> None:
     assert parse(f"!(({a}) && ({b}))").matches(labels) == parse(f"!({a}) || !({b})").matches(labels)
     assert parse(f"!(({a}) || ({b}))").matches(labels) == parse(f"!({a}) && !({b})").matches(labels)
 
 
+@settings(deadline=None)
 @given(NAMES, VALUES, LABEL_SETS)
 def test_the_negative_forms_negate(name: str, value: str, labels: dict[str, str]) -> None:
     assert Compare(name, "!=", value).matches(labels) is not Compare(name, "==", value).matches(labels)
     assert In(name, (value,), negated=True).matches(labels) is not In(name, (value,)).matches(labels)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_any_text_parses_or_says_why(text: str) -> None:
     try:
