@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from pipeline.errors import RulesetError
@@ -65,10 +66,10 @@ def test_every_example_is_read_by_its_own_rule_with_its_fields() -> None:
 def test_no_two_rules_share_a_shape() -> None:
     ruleset = load_ruleset()
     owners: dict[tuple[str, str], set[str]] = {}
-    for rule in ruleset.rules:
-        for example in rule.examples:
-            shape = ruleset.explain(example.family, None, example.line).shape
-            owners.setdefault((example.family, shape), set()).add(rule.id)
+    pairs = [(rule, example) for rule in ruleset.rules for example in rule.examples]
+    shapes = ruleset.shapes(pl.Series([example.line for _, example in pairs]))
+    for (rule, example), shape in zip(pairs, shapes, strict=True):
+        owners.setdefault((example.family, shape), set()).add(rule.id)
     assert {key: rules for key, rules in owners.items() if len(rules) > 1} == {}
 
 

@@ -53,12 +53,14 @@ def test_a_missing_body_has_the_empty_shape() -> None:
     assert SHAPER.shapes(pl.Series([None, "a1"], dtype=pl.String)).to_list() == ["", MARK]
 
 
+@settings(deadline=None)
 @given(BODIES)
 def test_the_shape_of_a_shape_is_itself(body: str) -> None:
     shape = SHAPER.shape(body)
     assert SHAPER.shape(shape) == shape
 
 
+@settings(deadline=None)
 @given(BODIES)
 def test_digits_survive_only_in_protected_words(body: str) -> None:
     shape = SHAPER.shape(body)
@@ -67,7 +69,7 @@ def test_digits_survive_only_in_protected_words(body: str) -> None:
     assert not re.search("[0-9]", shape)
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(BODIES, max_size=30), st.randoms(use_true_random=False), st.integers(1, 7))
 def test_the_shape_does_not_depend_on_the_batch(bodies: list[str], random: object, step: int) -> None:
     alone = {body: SHAPER.shape(body) for body in bodies}

@@ -142,6 +142,12 @@ def test_hand_masked_addresses_keep_the_category() -> None:
     assert read("cisco", "%BGP-5-ADJCHANGE: neighbor xx Up")["category"] == "session_established"
 
 
+def test_further_lines_of_a_record_do_not_hide_its_first() -> None:
+    assert read("go", "Terminating\nsome advice\nand more")["rule"] == "startup.terminating"
+    row = read("plain", "Calico node 'worker-2' is already using the IPv4 address 10.0.0.5:\n -  Check the node")
+    assert (row["category"], json.loads(row["params"])["address"]) == ("address_conflict", "10.0.0.5")
+
+
 def test_params_are_json_of_the_groups_that_took_part() -> None:
     row = read("bird", "Mesh_10_0_0_12: Incoming connection from 10.0.0.12 (port 41000) accepted")
     assert json.loads(row["params"]) == {"port": "41000", "outcome": "accepted"}
