@@ -2,7 +2,6 @@
 SHELL := /bin/bash
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
-UV_VERSION := 0.13.9
 VENV := .venv
 READY := $(VENV)/.ready
 BIN := $(VENV)/bin
@@ -10,7 +9,7 @@ SYSTEM_PACKAGES := bird nftables iproute2
 export UV_LINK_MODE ?= copy
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench lab lock system clean
+.PHONY: help setup demo test score lint format bench lab lock system clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -20,7 +19,7 @@ setup: $(READY) ## make the environment in .venv (every other target does it too
 $(READY): pyproject.toml requirements.lock Makefile
 	@test -n "$(PYTHON)" || { echo "peerscope needs Python 3.11 or newer with venv and pip (Debian: apt install python3-venv)"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $(READY)
@@ -39,6 +38,10 @@ lint: $(READY) ## ruff and the strict type checker
 format: $(READY) ## let ruff format the code and fix what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+score: $(READY) ## measure the grammar against labelled cases: make score CASES=DIR
+	@test -n "$(CASES)" || { echo "give the folder of the cases: make score CASES=DIR"; exit 2; }
+	$(BIN)/python -m tests.score $(CASES) --misses
 
 bench: $(READY) ## measure: MB/s, lines/s and memory, against drain3 and DuckDB in the same run
 	$(BIN)/python -m tests.bench
