@@ -10,6 +10,7 @@ The patterns use neither look-around nor back-references: the same text runs in 
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import Any, NamedTuple
 
@@ -122,28 +123,33 @@ def _indent(line: str) -> int:
     return len(line) - len(line.lstrip(" \t"))
 
 
+def _in_secrets(lines: list[str]) -> list[bool]:
+    """Of each line, whether its YAML document holds a Secret."""
+    starts = [0, *(i for i, line in enumerate(lines) if i and line.startswith("---")), len(lines)]
+    out: list[bool] = []
+    for first, end in itertools.pairwise(starts):
+        out += [bool(_SECRET_KIND.search("\n".join(lines[first:end])))] * (end - first)
+    return out
+
+
 def _redact_blocks(text: str) -> str:
     """Values below ``data:`` of a Secret and block scalars below a secret's key, in YAML text."""
     out: list[str] = []
-    secret = False
     head: int | None = None  # indent of the key whose deeper lines are being taken out
-    documents = re.split(r"(?m)^(?=---)", text)
-    for document in documents:
-        secret, head = bool(_SECRET_KIND.search(document)), None
-        for line in document.split("\n"):
-            if head is not None and line.strip() and _indent(line) <= head:
-                head = None
-            match = (_DATA_HEAD.match(line) if secret else None) or _BLOCK_HEAD.match(line)
-            if head is None and match:
-                head = len(match[1])
-                if match[1].lstrip().startswith("-"):
-                    head = _indent(line)
-            elif head is not None and line.strip():
-                pair = _PAIR.match(line)
-                line = f"{pair[1]}{MARK}" if pair else " " * _indent(line) + MARK
+    lines = text.split("\n")
+    for line, secret in zip(lines, _in_secrets(lines), strict=True):
+        if line.startswith("---") or (head is not None and line.strip() and _indent(line) <= head):
+            head = None
+        match = (_DATA_HEAD.match(line) if secret else None) or _BLOCK_HEAD.match(line)
+        if head is None and match:
+            head = _indent(line) if "-" in match[1] else len(match[1])
             out.append(line)
-        out[-1] += "\0"  # documents were split before '---', not at a line end
-    return "\n".join(out).replace("\0\n", "").rstrip("\0")
+        elif head is not None and line.strip():
+            pair = _PAIR.match(line)
+            out.append(f"{pair[1]}{MARK}" if pair else " " * _indent(line) + MARK)
+        else:
+            out.append(line)
+    return "\n".join(out)
 
 
 def redact(text: str) -> str:
@@ -156,7 +162,7 @@ def redact(text: str) -> str:
         return text
     if "secret" in lowered and _SECRET_KIND.search(text):
         text = _JSON_DATA.sub(lambda m: _keep_lines(m, m[1] + f'"_": "{MARK}"'), text)
-    if "\n" in text and "\0" not in text and (":" in text):
+    if "\n" in text and ":" in text:
         text = _redact_blocks(text)
     for words, pattern, replacement in _COMPILED:
         if any(word in lowered for word in words):

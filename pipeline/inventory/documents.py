@@ -2,53 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
+from pipeline.inventory.keep import Collector, add_resource, time_of
 from pipeline.inventory.reading import Document, Item, read
-from pipeline.inventory.trim import KINDS, kind_of, listing, mapping, name_of, trim
-from pipeline.redact import redact, redact_tree
+from pipeline.inventory.trim import KINDS, kind_of, mapping, name_of
+from pipeline.redact import redact
 from pipeline.status.events import event_body_family, source_component
-from pipeline.status.lines import Line, split_lines
-from pipeline.status.model import DocumentFacts, NodeFact, Record, Reject, Resource, State
-from pipeline.status.names import address_only, is_address
-from pipeline.status.stamps import stamp_of
-from pipeline.status.tables import calico_version
+from pipeline.status.lines import split_lines
+from pipeline.status.model import DocumentFacts, Record, Reject
 
 #: A whole dump may stand on one line (``kubectl get … -o json | jq -c``).
 MAX_DOCUMENT_LINE = 64 * 1024 * 1024
 
-_SESSION = {"Established": "up", "Idle": "start", "Connect": "start", "Active": "start", "OpenSent": "start",
-            "OpenConfirm": "start", "Close": "stop"}  # fmt: skip
 _HEAD = re.compile(r"""(?m)^(?:- )?\s*["']?(?:apiVersion|kind|items)["']?\s*:""")
-
-
-@dataclass
-class _Collector:
-    lines: list[Line]
-    observed_at: datetime | None
-    records: list[Record] = field(default_factory=list)
-    states: list[State] = field(default_factory=list)
-    facts: list[NodeFact] = field(default_factory=list)
-    resources: list[Resource] = field(default_factory=list)
-    rejects: list[Reject] = field(default_factory=list)
-
-    def span(self, first: int, last: int) -> tuple[int, int, int]:
-        """Byte offset, byte length and number of lines; an empty span (several values on a line) has none."""
-        if last < first:
-            line = self.lines[max(last, 0)]
-            return line.offset, line.length, 0
-        a, b = self.lines[first], self.lines[last]
-        return a.offset, b.offset + b.length - a.offset, last - first + 1
-
-    def fact(self, node: str | None, fact: str, value: Any, offset: int, at: datetime | None = None) -> None:
-        """Add a fact unless it says nothing."""
-        if value not in (None, ""):
-            self.facts.append(NodeFact(node, fact, redact(str(value)), at or self.observed_at, offset))
 
 
 def parse_documents(data: bytes, *, observed_at: datetime | None = None) -> DocumentFacts:
@@ -58,7 +28,7 @@ def parse_documents(data: bytes, *, observed_at: datetime | None = None) -> Docu
     reject with the reason. A record has ``lines = 0`` when it shares its line with the one before it.
     """
     lines, rejects = split_lines(data, MAX_DOCUMENT_LINE)
-    out = _Collector(lines, observed_at, rejects=rejects)
+    out = Collector(lines, observed_at, rejects=rejects)
     for document in read([line.text for line in lines]):
         if document.error is not None:
             offset, length, count = out.span(document.first, document.last)
@@ -95,7 +65,7 @@ def _flatten(value: Any) -> list[dict[str, Any]]:
     return out
 
 
-def _document(document: Document, out: _Collector) -> None:
+def _document(document: Document, out: Collector) -> None:
     events = [item for item in document.items if _is_event(item.value)]
     if events and len(events) == len(document.items):
         _event_list(document, events, out)
@@ -110,7 +80,7 @@ def _document(document: Document, out: _Collector) -> None:
             # an event among other resources: its text still matters, its lines belong to the document
             _event(obj, document.first + 1, document.first, out)
         elif kind_of(obj) in KINDS and name_of(obj):
-            _resource(kind_of(obj), obj, offset, out)
+            add_resource(kind_of(obj), obj, offset, out)
     _frame(document, _title(objects), out)
 
 
@@ -123,14 +93,14 @@ def _title(objects: list[dict[str, Any]]) -> str:
     return "list: " + ", ".join(f"{n} {kind}" for kind, n in sorted(kinds.items()))
 
 
-def _frame(document: Document, title: str, out: _Collector) -> None:
+def _frame(document: Document, title: str, out: Collector) -> None:
     offset, length, count = out.span(document.first, document.last)
     role = "frame" if title else "blank"
     text = redact(title)
     out.records.append(Record(offset, length, count, role, "console", "inventory", None, text, text))
 
 
-def _event_list(document: Document, events: list[Item], out: _Collector) -> None:
+def _event_list(document: Document, events: list[Item], out: Collector) -> None:
     """Each event takes the lines up to the next one; the list's own head and tail are frames."""
     before = document.first
     if events[0].first > before:
@@ -144,16 +114,7 @@ def _event_list(document: Document, events: list[Item], out: _Collector) -> None
         _frame(Document(before, document.last), "list: tail", out)
 
 
-def _time(*values: Any) -> datetime | None:
-    for value in values:
-        if isinstance(value, str):
-            found = stamp_of(value, UTC)
-            if found:
-                return found
-    return None
-
-
-def _event(obj: dict[str, Any], first: int, last: int, out: _Collector) -> None:
+def _event(obj: dict[str, Any], first: int, last: int, out: Collector) -> None:
     offset, length, count = out.span(first, last)
     about = mapping(obj.get("involvedObject")) or mapping(obj.get("regarding"))
     source = mapping(obj.get("source")) or mapping(obj.get("deprecatedSource"))
@@ -164,7 +125,7 @@ def _event(obj: dict[str, Any], first: int, last: int, out: _Collector) -> None:
     if not node and about.get("kind") == "Node":
         node = about.get("name")
     pod = str(about["name"]) if about.get("kind") == "Pod" and about.get("name") else None
-    ts = _time(
+    ts = time_of(
         series.get("lastObservedTime"),
         obj.get("lastTimestamp"),
         obj.get("deprecatedLastTimestamp"),
@@ -190,78 +151,6 @@ def _event(obj: dict[str, Any], first: int, last: int, out: _Collector) -> None:
             params={k: redact(str(v)) for k, v in params.items() if v not in (None, "")},
         )
     )  # fmt: skip
-
-
-def _resource(kind: str, obj: dict[str, Any], offset: int, out: _Collector) -> None:
-    body = redact_tree(trim(kind, obj))
-    name, namespace = name_of(obj), mapping(obj.get("metadata")).get("namespace")
-    text = json.dumps(body, sort_keys=True, ensure_ascii=False)
-    out.resources.append(Resource(kind, str(namespace) if namespace else None, name, out.observed_at, text, offset))
-    if kind == "Node":
-        _node_facts(name, body, offset, out)
-    elif kind == "Pod":
-        node = body["spec"].get("nodeName")
-        for container in body["spec"]["containers"]:
-            version = calico_version(str(container.get("image", "")))
-            if version and node:
-                out.fact(str(node), "calico_version", version, offset)
-    elif kind == "DaemonSet":
-        for container in body["spec"]["template"]["spec"]["containers"]:
-            out.fact(None, "calico_version", calico_version(str(container.get("image", ""))), offset)
-    elif kind == "ClusterInformation":
-        out.fact(None, "calico_version", mapping(body.get("spec")).get("calicoVersion"), offset)
-    elif kind == "CalicoNodeStatus":
-        _node_status(name, body, offset, out)
-
-
-def node_addresses(body: dict[str, Any]) -> list[str]:
-    """Addresses of a Node resource (Kubernetes or Calico): the BGP ones first, each once."""
-    notes = mapping(mapping(body.get("metadata")).get("annotations"))
-    bgp = mapping(mapping(body.get("spec")).get("bgp"))
-    found = [bgp.get("ipv4Address"), bgp.get("ipv6Address")]
-    found += [notes.get("projectcalico.org/IPv4Address"), notes.get("projectcalico.org/IPv6Address")]
-    for entry in listing(mapping(body.get("status")).get("addresses")) + listing(
-        mapping(body.get("spec")).get("addresses")
-    ):
-        found.append(mapping(entry).get("address"))
-    addresses = [address_only(value) for value in found if isinstance(value, str)]
-    return list(dict.fromkeys(a for a in addresses if a))
-
-
-def _node_facts(name: str, body: dict[str, Any], offset: int, out: _Collector) -> None:
-    notes = mapping(mapping(body.get("metadata")).get("annotations"))
-    bgp = mapping(mapping(body.get("spec")).get("bgp"))
-    info = mapping(mapping(body.get("status")).get("nodeInfo"))
-    out.fact(name, "kernel_version", info.get("kernelVersion"), offset)
-    out.fact(name, "os_image", info.get("osImage"), offset)
-    out.fact(name, "k8s_version", info.get("kubeletVersion"), offset)
-    out.fact(name, "addresses", ",".join(node_addresses(body)), offset)
-    cluster_id = bgp.get("routeReflectorClusterID") or notes.get("projectcalico.org/RouteReflectorClusterID")
-    out.fact(name, "rr_cluster_id", cluster_id, offset)
-    out.fact(name, "as_number", bgp.get("asNumber") or notes.get("projectcalico.org/ASNumber"), offset)
-    for key, value in notes.items():
-        if key.startswith("peerscope/"):
-            out.fact(name, key.removeprefix("peerscope/"), value, offset)
-        elif key.endswith("TunnelAddr"):
-            out.fact(name, f"tunnel_address:{key.rpartition('/')[2]}", value, offset)
-
-
-def _node_status(name: str, body: dict[str, Any], offset: int, out: _Collector) -> None:
-    status = mapping(body.get("status"))
-    node = str(mapping(body.get("spec")).get("node") or name)
-    at = _time(status.get("lastUpdated")) or out.observed_at
-    for agent in ("birdV4", "birdV6"):
-        bird = mapping(mapping(status.get("agent")).get(agent))
-        out.fact(node, "bird_version", bird.get("version"), offset, at)
-        out.fact(node, "router_id", bird.get("routerID"), offset, at)
-    bgp = mapping(status.get("bgp"))
-    for peer in listing(bgp.get("peersV4")) + listing(bgp.get("peersV6")):
-        address = str(mapping(peer).get("peerIP") or "")
-        if is_address(address):
-            # BIRD's Passive and Down are left out by Calico (node/pkg/status): the state is then unknown
-            bgp_state = str(peer.get("state") or "") or None
-            state = _SESSION.get(bgp_state or "")
-            out.states.append(State(at, node, None, address, state, bgp_state, None, "caliconodestatus", offset))
 
 
 def sniff_documents(head: str) -> tuple[float, str]:

@@ -8,21 +8,15 @@ reflectors stay out of the mesh (since v3.21).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.inventory.hubs import MESH, Hub, bundles, group_names, hubs_of, named_bundles
 from pipeline.inventory.topology import BgpNode, BgpPeer, nodes_of, peers_of, settings_of
 
-MESH = "mesh"
-#: Reflectors belong to one group when they share at least this part of the smaller one's clients.
-SHARED_CLIENTS = 0.5
 #: Without an inventory: a node with at least so many node or global peers is taken for a reflector.
 MIN_REFLECTOR_PEERS = 5
-
-_LITERAL = re.compile(r"""["']([^"']+)["']""")
-_NO_NAMES = frozenset({"", "true", "yes", "1", "enabled"})
 
 Resources = Sequence[Mapping[str, Any]]
 
@@ -65,14 +59,6 @@ class ProtocolSeen:
     md5: bool = False
 
 
-@dataclass
-class _Hub:
-    name: str
-    kind: str
-    clients: set[str]
-    peers: dict[str, BgpPeer]
-
-
 def expected_sessions(
     nodes: Resources,
     peers: Resources,
@@ -89,7 +75,7 @@ def expected_sessions(
     settings = settings_of(config)
     known = nodes_of(nodes, settings)
     resolved = peers_of(peers, known, settings, problems)
-    named = _names(_hubs(known, resolved), known)
+    named = group_names(hubs_of(known, resolved), known)
     out = _peer_sessions(known, resolved, named)
     if settings.mesh:
         out += _mesh_sessions(known, settings.mesh_md5, reflectors_skip_mesh)
@@ -153,107 +139,13 @@ def _peer_sessions(
     return list(seen.values())
 
 
-def _hubs(nodes: Mapping[str, BgpNode], peers: list[BgpPeer]) -> list[_Hub]:
-    """Nodes and outside addresses that others peer with, and who peers with each."""
-    out: dict[str, _Hub] = {}
-
-    def add(name: str, kind: str, clients: Iterable[str], peer: BgpPeer) -> None:
-        hub = out.setdefault(name, _Hub(name, kind, set(), {}))
-        hub.clients |= set(clients) - {name}
-        hub.peers[peer.name] = peer
-
-    for peer in peers:
-        if peer.address is not None and not peer.remote:
-            add(peer.address, "external", peer.local, peer)
-            continue
-        local, remote = set(peer.local), set(peer.remote)
-        if not local or not remote:
-            continue
-        reflecting = {n for n in local | remote if n in nodes and nodes[n].rr_cluster_id}
-        if not reflecting:
-            # nobody is marked a reflector: those that are selected serve those that are not
-            reflecting = remote if remote != local else set()
-        for hub in sorted(reflecting):
-            far = (local if hub in remote else set()) | (remote if hub in local else set())
-            clients = far - reflecting
-            if clients:
-                add(hub, "reflector", clients, peer)
-    return [out[name] for name in sorted(out)]
-
-
-def _bundles(hubs: list[_Hub]) -> list[list[_Hub]]:
-    """Hubs of the same kind joined where they share clients."""
-    bundle = list(range(len(hubs)))
-
-    def root(i: int) -> int:
-        while bundle[i] != i:
-            bundle[i] = bundle[bundle[i]]
-            i = bundle[i]
-        return i
-
-    for i, a in enumerate(hubs):
-        for j in range(i):
-            b = hubs[j]
-            least = min(len(a.clients), len(b.clients))
-            if a.kind == b.kind and least and len(a.clients & b.clients) >= SHARED_CLIENTS * least:
-                bundle[root(i)] = root(j)
-    joined: dict[int, list[_Hub]] = {}
-    for i, hub in enumerate(hubs):
-        joined.setdefault(root(i), []).append(hub)
-    return list(joined.values())
-
-
-def _label_name(bundle: list[_Hub], nodes: Mapping[str, BgpNode]) -> str | None:
-    """The value (or key) of a label that the reflectors share and no other node has."""
-    names = {hub.name for hub in bundle}
-    if not names <= nodes.keys():
-        return None
-    common = set.intersection(*(set(nodes[name].labels.items()) for name in names))
-    selectors = " ".join(peer.peer_selector for hub in bundle for peer in hub.peers.values())
-    for key, value in sorted(common, key=lambda pair: (pair[0] not in selectors, pair)):
-        alone = all(node.labels.get(key) != value for node in nodes.values() if node.name not in names)
-        if alone and key in selectors and not key.startswith("kubernetes.io/"):
-            return key.rpartition("/")[2] if value.lower() in _NO_NAMES else value
-    return None
-
-
-def _bundle_name(bundle: list[_Hub], nodes: Mapping[str, BgpNode]) -> str:
-    label = _label_name(bundle, nodes)
-    if label:
-        return label
-    ids = {nodes[hub.name].rr_cluster_id for hub in bundle if hub.name in nodes}
-    others = {n.rr_cluster_id for n in nodes.values() if n.name not in {hub.name for hub in bundle}}
-    only = ids.pop() if len(ids) == 1 else None
-    if only and only not in others:
-        return f"cluster-id {only}"
-    peers = {name: peer for hub in bundle for name, peer in hub.peers.items()}
-    if len(peers) > 1:
-        literals = {_LITERAL.search(peer.node_selector) for peer in peers.values()}
-        values = {match[1] if match else "" for match in literals}
-        if len(values) == 1 and (value := values.pop()) and value.lower() not in _NO_NAMES:
-            return value
-    return min(peers)
-
-
-def _named_bundles(hubs: list[_Hub], nodes: Mapping[str, BgpNode]) -> list[tuple[str, list[_Hub]]]:
-    out: dict[str, list[_Hub]] = {}
-    for bundle in _bundles(hubs):
-        name = _bundle_name(bundle, nodes)
-        out[name if name not in out and name != MESH else f"{name} ({bundle[0].name})"] = bundle
-    return sorted(out.items())
-
-
-def _names(hubs: list[_Hub], nodes: Mapping[str, BgpNode]) -> dict[str, str]:
-    return {hub.name: name for name, bundle in _named_bundles(hubs, nodes) for hub in bundle}
-
-
 def groups(nodes: Resources, peers: Resources, config: Resources) -> list[Group]:
     """Peering groups of the inventory: the mesh where it is on, each set of reflectors with its clients."""
     settings = settings_of(config)
     known = nodes_of(nodes, settings)
     resolved = peers_of(peers, known, settings)
     out = []
-    for name, bundle in _named_bundles(_hubs(known, resolved), known):
+    for name, bundle in named_bundles(hubs_of(known, resolved), known):
         clients = {client for hub in bundle for client in hub.clients}
         md5 = any(peer.md5 for hub in bundle for peer in hub.peers.values())
         reflectors = tuple(hub.name for hub in bundle)
@@ -286,19 +178,19 @@ def groups_from_protocols(
         for node, rows in direct.items()
         if any(r.rr_client for r in rows) or len({r.peer for r in rows}) >= MIN_REFLECTOR_PEERS
     }
-    hubs: dict[str, _Hub] = {}
+    hubs: dict[str, Hub] = {}
     for node, rows in sorted(direct.items()):
         for row in rows:
             far = where.get(row.peer or "", row.peer or "")
             if node in reflecting and far not in reflecting:
-                hubs.setdefault(node, _Hub(node, "reflector", set(), {})).clients.add(far)
+                hubs.setdefault(node, Hub(node, "reflector", set(), {})).clients.add(far)
             elif node not in reflecting:
                 kind = "reflector" if far in reflecting else "external"
-                hubs.setdefault(far, _Hub(far, kind, set(), {})).clients.add(node)
+                hubs.setdefault(far, Hub(far, kind, set(), {})).clients.add(node)
     keyed = {where.get(r.peer or "", r.peer or "") for rows in direct.values() for r in rows if r.md5}
     keyed |= {node for node, rows in direct.items() if any(r.md5 for r in rows)}
     out = []
-    for bundle in _bundles([hubs[name] for name in sorted(hubs)]):
+    for bundle in bundles([hubs[name] for name in sorted(hubs)]):
         names = tuple(sorted(hub.name for hub in bundle))
         clients = {client for hub in bundle for client in hub.clients} - set(names)
         label = f"{bundle[0].kind} {names[0]}" + (f" +{len(names) - 1}" if len(names) > 1 else "")

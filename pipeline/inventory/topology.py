@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.errors import SelectorError
-from pipeline.inventory.documents import node_addresses
+from pipeline.inventory.keep import node_addresses
 from pipeline.inventory.selectors import parse
 from pipeline.inventory.trim import listing, mapping
 from pipeline.status.names import address_only, is_address

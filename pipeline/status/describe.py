@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from pipeline.status.lines import Line
 from pipeline.status.sink import Sink
-from pipeline.status.tables import calico_version
+from pipeline.status.table_rows import calico_version
 
 _FIELD = re.compile(r"^(?P<indent>\s*)(?P<key>[A-Z][A-Za-z ./\-]{1,40}):(?:\s+(?P<value>\S.*))?$")
 _NODE_FACTS = {"Kernel Version": "kernel_version", "OS Image": "os_image", "Kubelet Version": "k8s_version"}

@@ -41,7 +41,7 @@ def sniff_console(head: str) -> tuple[float, str]:
     lines = lines[:MAX_SNIFF_LINES]
     sink = Sink(tz=UTC, now=None)
     seen: dict[str, None] = {}
-    known = total = 0
+    known = total = dated = 0
     i = 0
     while i < len(lines):
         line = lines[i]
@@ -50,7 +50,7 @@ def sniff_console(head: str) -> tuple[float, str]:
             continue
         taken = 0
         if stamp_of(line.text) is not None or _echo(line, sink):
-            taken, known = 1, known + 1
+            taken, known, dated = 1, known + 1, dated + 1
         else:
             before = len(sink.records)
             taken = next((n for n in (read(lines, i, sink) for read in READERS) if n), 0)
@@ -61,6 +61,9 @@ def sniff_console(head: str) -> tuple[float, str]:
                 seen.setdefault(sink.segment or "console")
         total += max(taken, 1)
         i += max(taken, 1)
+    if total and dated == total and not rejects:
+        # a snapshot of something that gave no answer: a date and nothing below it
+        return 0.6, "date"
     if not total or not seen or rejects:
         return 0.0, ""
     share = known / total

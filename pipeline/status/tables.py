@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from itertools import takewhile
 
 from pipeline.status.events import add_event, message_lines
 from pipeline.status.lines import Line
 from pipeline.status.names import address_only
 from pipeline.status.sink import Sink
+from pipeline.status.table_rows import KINDS, Row, in_trouble
 
 _GAP = re.compile(r"\s{2,}|\t+")
 _HEAD = re.compile(r"^[A-Z][A-Z0-9()/%_\-]*(?:[ \t]+[A-Z][A-Z0-9()/%_\-]*)+$")
@@ -18,7 +18,6 @@ _HEAD = re.compile(r"^[A-Z][A-Z0-9()/%_\-]*(?:[ \t]+[A-Z][A-Z0-9()/%_\-]*)+$")
 _TWO_WORDS = (
     "LAST SEEN", "FIRST SEEN", "NOMINATED NODE", "READINESS GATES", "NODE SELECTOR",
 )  # fmt: skip
-_CALICO_IMAGE = re.compile(r"calico/(?:cnx-)?node:(v?[\w.\-]+)|(?:^|[/,])calico-node:(v[\w.\-]+)")
 _POD_ROW = re.compile(
     r"^(?:(?P<namespace>[a-z][\w\-]*)\s+)?(?P<name>[a-z][\w.\-]*)\s+(?P<ready>\d+/\d+)\s+"
     r"(?P<status>[A-Z][\w:\-/]*)\s+"
@@ -31,8 +30,6 @@ _NODE_ROW = re.compile(
 
 #: Type and reason next to each other, as in every row of an event table.
 _ROW_OF_EVENTS = re.compile(r"\s(?:Normal|Warning)\s+[A-Z]\w+\s")
-
-Row = dict[str, str]
 
 
 def split_head(text: str) -> list[tuple[str, int]] | None:
@@ -69,101 +66,6 @@ def split_row(text: str, columns: list[tuple[str, int]]) -> Row | None:
     return dict(zip((name for name, _ in columns), cells, strict=True)) if cells else None
 
 
-def _json(body: Mapping[str, object]) -> str:
-    return json.dumps(body, sort_keys=True, ensure_ascii=False)
-
-
-def calico_version(image: str) -> str | None:
-    """Version of the calico/node image among a list of images, or None."""
-    match = _CALICO_IMAGE.search(image)
-    return (match[1] or match[2]) if match else None
-
-
-def _node(row: Row, line: Line, sink: Sink) -> None:
-    name = row["NAME"]
-    addresses = [row[c] for c in ("INTERNAL-IP", "EXTERNAL-IP") if address_only(row.get(c))]
-    info = {
-        "kubeletVersion": row.get("VERSION"),
-        "osImage": row.get("OS-IMAGE"),
-        "kernelVersion": row.get("KERNEL-VERSION"),
-    }
-    for fact, value in zip(("k8s_version", "os_image", "kernel_version"), info.values(), strict=True):
-        if value:
-            sink.fact(line, fact, value, name)
-    if addresses:
-        sink.fact(line, "addresses", ",".join(addresses), name)
-    listed = [{"type": "InternalIP" if n == 0 else "ExternalIP", "address": a} for n, a in enumerate(addresses)]
-    status = {"addresses": listed, "nodeInfo": {k: v for k, v in info.items() if v}}
-    sink.resource(line, "Node", name, _json({"kind": "Node", "metadata": {"name": name}, "status": status}))
-
-
-def _calico_node(row: Row, line: Line, sink: Sink) -> None:
-    name = row["NAME"]
-    bgp = {"asNumber": row.get("ASN"), "ipv4Address": row.get("IPV4"), "ipv6Address": row.get("IPV6")}
-    bgp = {k: v for k, v in bgp.items() if v and v != "<none>"}
-    addresses = [a for a in (address_only(bgp.get("ipv4Address")), address_only(bgp.get("ipv6Address"))) if a]
-    if addresses:
-        sink.fact(line, "addresses", ",".join(addresses), name)
-    body = {
-        "kind": "Node",
-        "apiVersion": "projectcalico.org/v3",
-        "metadata": {"name": name},
-        "spec": {"bgp": bgp},
-    }
-    sink.resource(line, "Node", name, _json(body))
-
-
-def _pod(row: Row, line: Line, sink: Sink) -> None:
-    node = row.get("NODE")
-    if not node or node == "<none>":
-        return
-    body: dict[str, object] = {
-        "kind": "Pod",
-        "metadata": {"name": row["NAME"], "namespace": row.get("NAMESPACE")},
-        "spec": {"nodeName": node},
-        "status": {"podIP": row.get("IP")},
-    }
-    sink.resource(line, "Pod", row["NAME"], _json(body), row.get("NAMESPACE"))
-
-
-def _daemonset(row: Row, line: Line, sink: Sink) -> None:
-    version = calico_version(row.get("IMAGES", ""))
-    if version:
-        sink.fact(line, "calico_version", version)
-
-
-def _peer(row: Row, line: Line, sink: Sink) -> None:
-    where = row.get("NODE", "")
-    spec: dict[str, str] = {}
-    if address_only(row.get("PEERIP")):
-        spec["peerIP"] = row["PEERIP"]
-    if where and where != "(global)":
-        selector = any(mark in where for mark in ("=", "(", "!", " in ", "{"))
-        spec["nodeSelector" if selector else "node"] = where
-    if row.get("ASN", "").isdigit():
-        spec["asNumber"] = row["ASN"]
-    body = {"kind": "BGPPeer", "metadata": {"name": row["NAME"]}, "spec": spec}
-    sink.resource(line, "BGPPeer", row["NAME"], _json(dict(body)))
-
-
-def _bgp_config(row: Row, line: Line, sink: Sink) -> None:
-    spec: dict[str, object] = {"logSeverityScreen": row.get("LOGSEVERITY", "")}
-    if row.get("MESHENABLED") in ("true", "false"):
-        spec["nodeToNodeMeshEnabled"] = row["MESHENABLED"] == "true"
-    if row.get("ASNUMBER", "").isdigit():
-        spec["asNumber"] = row["ASNUMBER"]
-    body = {"kind": "BGPConfiguration", "metadata": {"name": row["NAME"]}, "spec": spec}
-    sink.resource(line, "BGPConfiguration", row["NAME"], _json(body))
-
-
-_KINDS: list[tuple[str, set[str], Callable[[Row, Line, Sink], None]]] = [
-    ("kubectl get nodes", {"NAME", "STATUS", "ROLES", "VERSION"}, _node),
-    ("kubectl get pods", {"NAME", "READY", "RESTARTS"}, _pod),
-    ("kubectl get ds", {"NAME", "DESIRED", "CURRENT"}, _daemonset),
-    ("calicoctl get bgppeers", {"NAME", "PEERIP", "NODE", "ASN"}, _peer),
-    ("calicoctl get bgpconfigurations", {"NAME", "MESHENABLED"}, _bgp_config),
-    ("calicoctl get nodes", {"NAME", "ASN", "IPV4"}, _calico_node),
-]
 _EVENT_COLUMNS = {"TYPE", "REASON", "MESSAGE"}
 _OTHER_HEADS = {"NAME", "NAMESPACE", "NODE", "CIDR", "HOST", "LAST SEEN"}
 
@@ -172,7 +74,7 @@ def kind_of_head(names: set[str]) -> str | None:
     """Which output a heading begins, or None."""
     if names >= _EVENT_COLUMNS:
         return "kubectl get events"
-    found = next((kind for kind, needed, _ in _KINDS if names >= needed), None)
+    found = next((kind for kind, needed, _ in KINDS if names >= needed), None)
     return found or ("kubectl get" if names & _OTHER_HEADS and "PID" not in names else None)
 
 
@@ -232,25 +134,14 @@ def read_table(lines: Sequence[Line], i: int, sink: Sink) -> int:
     return _resource_row(line, row, sink)
 
 
-def _in_trouble(row: Row, segment: str) -> bool:
-    """Whether a row of an inventory says by itself that something is wrong."""
-    if segment == "kubectl get pods":
-        ready, _, wanted = row.get("READY", "").partition("/")
-        settled = row.get("STATUS") in ("Completed", "Succeeded")
-        return not settled and (ready != wanted or row.get("STATUS") != "Running")
-    if segment == "kubectl get nodes":
-        return not row.get("STATUS", "").startswith("Ready")
-    return segment == "kubectl get ds" and row.get("READY") != row.get("DESIRED")
-
-
 def _resource_row(line: Line, row: Row, sink: Sink) -> int:
-    add = next((f for kind, _, f in _KINDS if kind == sink.segment), None)
+    add = next((f for kind, _, f in KINDS if kind == sink.segment), None)
     pod = row["NAME"] if sink.segment == "kubectl get pods" else None
     node = row["NAME"] if sink.segment.endswith("get nodes") else row.get("NODE") if pod else None
     params = {k.lower().replace(" ", "_"): v for k, v in row.items() if v and v != "<none>"}
     sink.record(
         [line],
-        role="row" if _in_trouble(row, sink.segment) else "detail",
+        role="row" if in_trouble(row, sink.segment) else "detail",
         component="inventory",
         pod=pod,
         node=node if node != "<none>" else None,
