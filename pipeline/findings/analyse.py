@@ -10,11 +10,11 @@ import duckdb
 import polars as pl
 
 from pipeline.findings.case import Case, World
-from pipeline.findings.catalogue import Catalogue, load_catalogue
+from pipeline.findings.catalogue import UNDETERMINED, Catalogue, load_catalogue
 from pipeline.findings.claims import Claim, judge
 from pipeline.findings.failures import build_failures
 from pipeline.findings.groups import Group, build_groups, configured_peers, groups_frame, md5_protocols
-from pipeline.findings.incidents import Incident, build_incidents, content_id
+from pipeline.findings.incidents import Incident, build_incidents, content_id, may_be_one, merged
 from pipeline.findings.loose import build_loose_incidents, is_explained
 from pipeline.findings.nodes import build_nodes
 from pipeline.findings.planned import PlannedWork
@@ -85,7 +85,7 @@ def investigate(
     world = _world(facts, settings)
     failures = build_failures(world.intervals, world.data_end)
     incidents = build_incidents(facts.cluster, failures, world.groups, world.planned)
-    findings = [_finding(incident, world, causes) for incident in incidents]
+    findings = _joined([_finding(incident, world, causes) for incident in incidents], world, causes)
     for incident in build_loose_incidents(facts, world.planned):
         loose = _finding(incident, world, causes)
         if not is_explained(incident, loose.best.cause, [(f.incident, f.best.cause) for f in findings]):
@@ -104,9 +104,7 @@ def _world(facts: ClusterFacts, settings: SessionSettings) -> World:
     nodes = build_nodes(facts, book, {name for group in groups for name in group.reflectors})
     sizes = build_sizes(facts.cluster, groups, observations, intervals, nodes, md5_protocols(configured))
     planned = PlannedWork(facts, data_end)
-    return World(
-        facts, book, groups, nodes, sizes, intervals, planned, data_end, observations, configured
-    )
+    return World(facts, book, groups, nodes, sizes, intervals, planned, data_end, observations, configured)
 
 
 def _data_end(facts: ClusterFacts, intervals: pl.DataFrame) -> datetime | None:
@@ -117,6 +115,30 @@ def _data_end(facts: ClusterFacts, intervals: pl.DataFrame) -> datetime | None:
 
 def _finding(incident: Incident, world: World, causes: Catalogue) -> Finding:
     return Finding(incident, tuple(judge(Case(incident, world), causes)))
+
+
+def _joined(findings: list[Finding], world: World, causes: Catalogue) -> list[Finding]:
+    """Put together the incidents of sessions that turned out to have one cause, at one place and time."""
+    kept: list[Finding] = []
+    for finding in findings:
+        twin = next(
+            (
+                k for k, other in enumerate(kept)
+                if finding.best.cause.id == other.best.cause.id != UNDETERMINED
+                and may_be_one(other.incident, finding.incident)
+            ),
+            None,
+        )  # fmt: skip
+        if twin is None:
+            kept.append(finding)
+            continue
+        whole = merged(world.facts.cluster, kept[twin].incident, finding.incident, world.groups)
+        joint = _finding(whole, world, causes)
+        if joint.best.cause.id == finding.best.cause.id:
+            kept[twin] = joint
+        else:
+            kept.append(finding)
+    return kept
 
 
 _SEVERITY = {"critical": 0, "error": 1, "warning": 2, "info": 3}
@@ -131,9 +153,7 @@ def _order(finding: Finding) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def _tables(
-    world: World, findings: list[Finding], version: str, settings: SessionSettings
-) -> dict[str, pl.DataFrame]:
+def _tables(world: World, findings: list[Finding], version: str, settings: SessionSettings) -> dict[str, pl.DataFrame]:
     facts, cluster = world.facts, world.facts.cluster
     incidents, diagnoses, evidence = _finding_rows(cluster, findings, version)
     addresses = world.book.frame().with_columns(cluster=pl.lit(cluster))

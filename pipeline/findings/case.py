@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -220,9 +221,16 @@ def proofs_of_records(records: pl.DataFrame, limit: int = PROOFS) -> tuple[Proof
     """Quotes of the first records, one of each node and text as far as the limit goes."""
     ordered = records.sort("ts", "source_path", "byte_offset", nulls_last=True)
     spread = ordered.unique(["node", "rule"], keep="first", maintain_order=True)
-    chosen = spread if spread.height >= limit else pl.concat([spread, ordered]).unique(["source_path", "byte_offset"], keep="first", maintain_order=True)
+    chosen = (
+        spread
+        if spread.height >= limit
+        else pl.concat([spread, ordered]).unique(["source_path", "byte_offset"], keep="first", maintain_order=True)
+    )
     return tuple(
-        Proof(shortened(row["message"] or ""), row["ts"], row["node"], row["peer"], row["source_path"], row["byte_offset"])
+        Proof(
+            shortened(row["message"] or ""), row["ts"], row["node"], row["peer"], row["source_path"],
+            row["byte_offset"],
+        )
         for row in chosen.head(limit).iter_rows(named=True)
     )  # fmt: skip
 
@@ -263,6 +271,4 @@ def listed(names: Iterable[str], limit: int = 8) -> str:
 
 
 def _natural(name: str) -> list[tuple[int, int, str]]:
-    import re
-
     return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", name)]

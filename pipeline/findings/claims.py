@@ -74,10 +74,9 @@ def _weigh(case: Case, cause: Cause) -> Claim:
             if question.missing:
                 evidence.append((MISSING, Proof(_sentence(question.missing, {**fields, **sign.fields}) or "")))
             continue
-        if sign.seen:
+        if sign.seen and question.role != "contradicts":
             # What speaks against a cause never fills in its sentences.
-            if question.role != "contradicts":
-                fields.update(sign.fields)
+            fields.update(sign.fields)
         if question.role == "context":
             continue
         if sign.seen and question.role == "contradicts":
@@ -166,5 +165,3 @@ def _undetermined(case: Case, cause: Cause, candidates: list[Claim]) -> Claim:
     top = candidates[0].confidence if candidates else 0.0
     remedy = _sentences(cause.remedy, fields)
     return Claim(cause, round(top, 3), summary, "\n".join(remedy), tuple(_ordered([*proofs, *evidence])))
-
-

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from pipeline.findings.case import Case, Proof, listed, shown_by
+from pipeline.findings.case import Case, Proof, listed, shortened, shown_by
 from pipeline.findings.failures import End
 from pipeline.sessions.reasons import BARE
 
@@ -23,7 +23,8 @@ def common_fields(case: Case) -> dict[str, str]:
         "started": incident.started_at.strftime("%Y-%m-%d %H:%M:%S UTC") if incident.started_at else "",
         "ended": incident.ended_at.strftime("%Y-%m-%d %H:%M:%S UTC") if incident.ended_at else "",
         "events": str(incident.events), "category": incident.category.replace("_", " "),
-        "peers": listed({end.far for end in case.ends} - set(incident.nodes)), "places": listed(end.place.lstrip("?") for end in case.ends),
+        "peers": listed({end.far for end in case.ends} - set(incident.nodes)),
+        "places": listed(end.place.lstrip("?") for end in case.ends),
         "peer_addresses": listed(end.peer for end in case.ends if end.peer),
     }  # fmt: skip
     if incident.records is not None:
@@ -32,8 +33,6 @@ def common_fields(case: Case) -> dict[str, str]:
 
 
 def _first_text(case: Case) -> str:
-    from pipeline.findings.case import shortened
-
     records = case.incident.records
     if records is None or records.is_empty():
         return ""

@@ -7,14 +7,17 @@ session needs to come up after its later end started, and the ends that a reconf
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any
 
 import polars as pl
 
+from pipeline.sessions.facts import TIME
 from pipeline.sessions.reasons import BARE
 
+EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
+LATEST = datetime(9999, 1, 1, tzinfo=UTC)
 STARTUP = timedelta(seconds=90)
 """A session that is up this soon after its later end was configured had no trouble: BIRD delays the first
 connection by 2 s, retries every 5 s, and waits up to 30 s after each of the two connections that collided."""
@@ -88,9 +91,7 @@ class Failure:
 
 
 _END_FIELDS = tuple(field.name for field in fields(End))
-_NEVER_STARTUP = frozenset(
-    {"md5_kernel_setup_failed", "bad_peer_as", "cannot_assign_address", "md5_hash_mismatch"}
-)
+_NEVER_STARTUP = frozenset({"md5_kernel_setup_failed", "bad_peer_as", "cannot_assign_address", "md5_hash_mismatch"})
 _TELLING = (
     "md5_kernel_setup_failed", "bad_peer_as", "cannot_assign_address", "resource_exhaustion", "open_error",
     "md5_hash_mismatch", "hold_timer_expired", "cease_admin_shutdown", "cease_other", "graceful_restart",
@@ -121,7 +122,7 @@ def build_failures(intervals: pl.DataFrame, data_end: datetime | None) -> list[F
     grouped = groupby(chained.iter_rows(named=True), key=lambda row: (row["session"], row["_no"]))
     failures = [_failure(list(rows)) for _, rows in grouped]
     kept = [f for f, since in failures if not _is_startup(f, since, data_end)]
-    return sorted(kept, key=lambda f: (f.started_at is not None, f.started_at or datetime.min, f.session))
+    return sorted(kept, key=lambda f: (f.started_at is not None, f.started_at or EARLIEST, f.session))
 
 
 def _with_session(intervals: pl.DataFrame) -> pl.DataFrame:
@@ -136,7 +137,7 @@ def _with_session(intervals: pl.DataFrame) -> pl.DataFrame:
 
 def _chained(down: pl.DataFrame) -> pl.DataFrame:
     """Number the down stretches of a session so that stretches of both ends that overlap share a number."""
-    far_future = pl.lit(datetime.max.replace(microsecond=0)).dt.replace_time_zone("UTC").cast(pl.Datetime("us", "UTC"))
+    far_future = pl.lit(LATEST, dtype=TIME)
     ordered = down.sort(["session", "started_at"], nulls_last=False, maintain_order=True).with_columns(
         _until=pl.coalesce(pl.when(~pl.col("is_open")).then("_end"), far_future)
     )

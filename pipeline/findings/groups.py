@@ -18,7 +18,7 @@ from pipeline.inventory import groups as inventory
 from pipeline.sessions.addresses import AddressBook
 from pipeline.sessions.facts import TIME, ClusterFacts
 
-SCHEMA = {
+SCHEMA: dict[str, Any] = {
     "cluster": pl.String, "group_name": pl.String, "kind": pl.String, "reflectors": pl.List(pl.String),
     "members": pl.List(pl.String), "md5": pl.Boolean, "valid_from": TIME, "valid_to": TIME,
 }  # fmt: skip
@@ -113,9 +113,7 @@ def _from_protocols(facts: ClusterFacts, book: AddressBook, intervals: pl.DataFr
     for node, protocol, peer in ends.select("node", "protocol", "peer").unique(maintain_order=True).iter_rows():
         told = configured.get(node, {}).get(protocol, {})
         seen.append(
-            inventory.ProtocolSeen(
-                node, protocol, peer, bool(told.get("rr_client")), bool(told.get("has_password"))
-            )
+            inventory.ProtocolSeen(node, protocol, peer, bool(told.get("rr_client")), bool(told.get("has_password")))
         )
     guessed = inventory.groups_from_protocols(seen, book.node_of)
     known = any("has_password" in peer for peers in configured.values() for peer in peers.values())

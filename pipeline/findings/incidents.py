@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from pipeline.findings.failures import Failure
+from pipeline.findings.failures import EARLIEST, Failure
 from pipeline.findings.groups import Group
 from pipeline.findings.planned import PlannedWork
 from pipeline.sessions.reasons import BARE
@@ -116,7 +116,7 @@ def build_incidents(
             latest[key] = home
     live = _with_soft_joined([c for c in clusters if c.merged_into is None])
     found = [_incident(cluster, c, groups) for c in live]
-    return sorted(found, key=lambda i: (i.started_at is not None, i.started_at or datetime.min, i.incident_id))
+    return sorted(found, key=lambda i: (i.started_at is not None, i.started_at or EARLIEST, i.incident_id))
 
 
 def _joins(cluster: _Cluster, failure: Failure) -> bool:
@@ -212,6 +212,29 @@ def _middle(failures: tuple[Failure, ...]) -> set[str]:
         return set()
     common = set.intersection(*(set(session) for session in sessions))
     return {name for name in common if not name.startswith("?")}
+
+
+def merged(cluster: str, first: Incident, second: Incident, groups: list[Group]) -> Incident:
+    """One incident out of two that turned out to have the same cause."""
+    home = _Cluster(first.category, first.work)
+    for failure in (*first.failures, *second.failures):
+        home.take(failure)
+    return _incident(cluster, home, groups)
+
+
+def may_be_one(first: Incident, second: Incident) -> bool:
+    """Whether two incidents overlap in time and place; a place or time that is not known rules nothing out."""
+    if first.kind != second.kind or first.records is not None or second.records is not None:
+        return False
+    mine, theirs = set(first.nodes) | set(first.hubs), set(second.nodes) | set(second.hubs)
+    if mine and theirs and not mine & theirs:
+        return False
+    if first.started_at is None or second.started_at is None:
+        return True
+    return not (
+        (first.ended_at is not None and first.ended_at + WINDOW < second.started_at)
+        or (second.ended_at is not None and second.ended_at + WINDOW < first.started_at)
+    )
 
 
 def content_id(*parts: str) -> str:

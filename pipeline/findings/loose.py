@@ -32,7 +32,7 @@ CATEGORIES: dict[str, tuple[str, int]] = {
     "confd_error": ("error", 1), "datastore_unreachable": ("error", 1), "felix_not_ready": ("warning", 1),
     "address_conflict": ("error", 1), "resource_exhaustion": ("error", 1), "process_restart": ("error", 1),
     "probe_exec_failed": ("warning", 1), "duplicate_instance": ("error", 1),
-    "route_programming_error": ("warning", 3), "invalid_route": ("warning", 3), "ip_autodetection": ("error", 1),
+    "route_programming_error": ("warning", 1), "invalid_route": ("warning", 1), "ip_autodetection": ("error", 1),
 }  # fmt: skip
 """Categories that may be an incident alone: the least severity of a record, and how many it takes."""
 _RANK = {"info": 0, "warning": 1, "error": 2, "critical": 3}
@@ -72,13 +72,13 @@ def build_loose_incidents(facts: ClusterFacts, planned: PlannedWork) -> list[Inc
 def _without_startup(records: pl.DataFrame, planned: PlannedWork) -> pl.DataFrame:
     """Drop what a node said within the first minute after a start of its daemon."""
     starts = [
-        (node, moment)
-        for node in records["node"].drop_nulls().unique().to_list()
-        for moment in planned.starts_of(node)
+        (node, moment) for node in records["node"].drop_nulls().unique().to_list() for moment in planned.starts_of(node)
     ]
     if not starts:
         return records
-    begun = pl.DataFrame(starts, schema={"node": pl.String, "_start": records.schema["ts"]}, orient="row").sort("_start")
+    begun = pl.DataFrame(starts, schema={"node": pl.String, "_start": records.schema["ts"]}, orient="row").sort(
+        "_start"
+    )
     dated = records.filter(pl.col("ts").is_not_null()).sort("ts", maintain_order=True)
     joined = dated.join_asof(
         begun, left_on="ts", right_on="_start", by="node", strategy="nearest", check_sortedness=False

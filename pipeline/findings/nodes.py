@@ -16,7 +16,7 @@ import polars as pl
 from pipeline.sessions.addresses import AddressBook
 from pipeline.sessions.facts import TIME, ClusterFacts
 
-SCHEMA = {
+SCHEMA: dict[str, Any] = {
     "cluster": pl.String, "node": pl.String, "addresses": pl.List(pl.String), "is_reflector": pl.Boolean,
     "rr_cluster_id": pl.String, "calico_version": pl.String, "k8s_version": pl.String,
     "kernel_version": pl.String, "os_image": pl.String, "optmem_max": pl.UInt64,

@@ -17,7 +17,9 @@ AWAY = timedelta(seconds=45)
 """A restart that somebody means does not leave the daemon away for longer than this."""
 RESTART, REMOVED, RECONFIGURED = "restart", "removed", "reconfigured"
 
-_SHUTDOWN = re.compile(r"Administrative(ly)? shutdown|Administrative reset|Graceful restart|Unknown error 6\.[249]$", re.I)
+_SHUTDOWN = re.compile(
+    r"Administrative(ly)? shutdown|Administrative reset|Graceful restart|Unknown error 6\.[249]$", re.I
+)
 _REMOVED = re.compile(r"Peer de-?configured|Peer unconfigured|Unknown error 6\.3$", re.I)
 _RECONFIGURED = re.compile(r"Other configuration change|Unknown error 6\.6$", re.I)
 _UNPLANNED = frozenset(

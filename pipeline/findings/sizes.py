@@ -14,7 +14,7 @@ from pipeline.findings.nodes import at
 from pipeline.sessions.facts import TIME
 from pipeline.sessions.observations import GONE, SNAPSHOTS, UP
 
-SCHEMA = {
+SCHEMA: dict[str, Any] = {
     "ts": TIME, "cluster": pl.String, "group_name": pl.String, "reflector": pl.String,
     "configured_peers": pl.UInt32, "established_peers": pl.UInt32, "failed_peers": pl.UInt32,
     "md5_peers": pl.UInt32, "md5_key_limit": pl.UInt32,

@@ -1,9 +1,9 @@
 """Which node an address belongs to, and which node a pod runs on.
 
-Witnesses, best first: the address in a Node resource, the router id or source address of the node's own
-rendered ``bird.cfg``, a listed address, the local address in the node's own "Connecting to … from local address …" lines, the
-address that start-up chose. An address that two nodes claim with equal right belongs to none of them: a wrong
-far end is worse than none.
+Witnesses, best first: the address in a Node resource, the source address in the node's own rendered ``bird.cfg``,
+an address listed for it anywhere, the local address in its "Connecting to … from local address …" lines and the
+address that its start-up chose, its router id. An address that two nodes claim with equal right belongs to none
+of them: a wrong far end is worse than none.
 """
 
 from __future__ import annotations

@@ -6,16 +6,18 @@ Neighbouring pieces join when the hole between them is no longer than the gap se
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 
 from pipeline.sessions.facts import TIME, ClusterFacts
 from pipeline.sessions.observations import bird_logs
 from pipeline.sessions.settings import DEFAULTS, SessionSettings
 
-COVERAGE_SCHEMA = {
+COVERAGE_SCHEMA: dict[str, Any] = {
     "cluster": pl.String, "node": pl.String, "component": pl.String, "started_at": TIME, "ended_at": TIME,
 }  # fmt: skip
-STRETCH_SCHEMA = {"speaker": pl.String, "stretch_start": TIME, "stretch_end": TIME}
+STRETCH_SCHEMA: dict[str, Any] = {"speaker": pl.String, "stretch_start": TIME, "stretch_end": TIME}
 _TOOLS = {"show protocols": "birdcl", "node status": "calicoctl", "caliconodestatus": "inventory", "probe": "probe"}
 
 
@@ -31,23 +33,23 @@ def build_coverage(facts: ClusterFacts, settings: SessionSettings = DEFAULTS) ->
     merged = _merge(pl.concat([logs, tables], how="vertical_relaxed"), ["node", "component"])
     return merged.select(
         pl.lit(facts.cluster).alias("cluster"), "node", "component", started_at="start", ended_at="end"
-    ).sort("node", "component", "started_at", nulls_last=False).cast(COVERAGE_SCHEMA)  # fmt: skip
+    ).sort("node", "component", "started_at", nulls_last=False).cast(pl.Schema(COVERAGE_SCHEMA))  # fmt: skip
 
 
 def session_stretches(
     facts: ClusterFacts, observations: pl.DataFrame, settings: SessionSettings = DEFAULTS
 ) -> pl.DataFrame:
     """Columns of ``STRETCH_SCHEMA``: when the state of a speaker's sessions could be seen."""
-    logs = bird_logs(facts.observed).select(
-        "speaker", start="first_ts", end="last_ts", reach=pl.lit(settings.log_gap)
-    )
+    logs = bird_logs(facts.observed).select("speaker", start="first_ts", end="last_ts", reach=pl.lit(settings.log_gap))
     seen = observations.filter(pl.col("ts").is_not_null()).select(
         "speaker", start="ts", end="ts",
         reach=pl.when(pl.col("observed_by") == "log").then(settings.log_gap).otherwise(settings.snapshot_gap),
     ).unique()  # fmt: skip
     merged = _merge(pl.concat([logs, seen], how="vertical_relaxed"), ["speaker"])
-    return merged.select("speaker", stretch_start="start", stretch_end="end").cast(STRETCH_SCHEMA).sort(
-        "speaker", "stretch_start"
+    return (
+        merged.select("speaker", stretch_start="start", stretch_end="end")
+        .cast(pl.Schema(STRETCH_SCHEMA))
+        .sort("speaker", "stretch_start")
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import duckdb
@@ -46,21 +47,17 @@ def table(name: str, rows: Iterable[Mapping[str, Any]] = ()) -> pl.DataFrame:
     return pl.DataFrame(filled, schema=schema, orient="row")
 
 
-def _empty(name: str) -> Any:
-    return field(default_factory=lambda: table(name))
-
-
 @dataclass(frozen=True, slots=True)
 class ClusterFacts:
     """The facts of one cluster; see ``SCHEMAS`` for the columns of each frame."""
 
     cluster: str = "default"
-    states: pl.DataFrame = _empty("states")
-    records: pl.DataFrame = _empty("records")
-    resources: pl.DataFrame = _empty("resources")
-    node_facts: pl.DataFrame = _empty("node_facts")
-    observed: pl.DataFrame = _empty("observed")
-    marks: pl.DataFrame = _empty("marks")
+    states: pl.DataFrame = field(default_factory=partial(table, "states"))
+    records: pl.DataFrame = field(default_factory=partial(table, "records"))
+    resources: pl.DataFrame = field(default_factory=partial(table, "resources"))
+    node_facts: pl.DataFrame = field(default_factory=partial(table, "node_facts"))
+    observed: pl.DataFrame = field(default_factory=partial(table, "observed"))
+    marks: pl.DataFrame = field(default_factory=partial(table, "marks"))
 
     @classmethod
     def of(cls, cluster: str = "default", **rows: Iterable[Mapping[str, Any]]) -> ClusterFacts:

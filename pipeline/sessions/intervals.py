@@ -8,6 +8,8 @@ said); without any text it is ``bgp_not_established``.
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 
 from pipeline.sessions.coverage import session_stretches
@@ -17,12 +19,12 @@ from pipeline.sessions.reasons import BARE, HEALTHY, SOFT
 from pipeline.sessions.settings import DEFAULTS, SessionSettings
 
 UNKNOWN = "unknown"
-SCHEMA = {
+SCHEMA: dict[str, Any] = {
     "cluster": pl.String, "speaker": pl.String, "end": pl.String, "node": pl.String, "protocol": pl.String,
     "peer": pl.String, "peer_node": pl.String, "state": pl.String, "category": pl.String,
     "started_at": TIME, "ended_at": TIME, "how_started": pl.String, "how_ended": pl.String,
-    "first_error": pl.String, "last_error": pl.String, "errors": pl.List(pl.String), "bgp_state": pl.String, "observed_by": pl.String,
-    "observations": pl.UInt32, "is_first": pl.Boolean, "source_path": pl.String, "byte_offset": pl.UInt64,
+    "first_error": pl.String, "last_error": pl.String, "errors": pl.List(pl.String),
+    "bgp_state": pl.String, "observed_by": pl.String, "observations": pl.UInt32, "is_first": pl.Boolean, "source_path": pl.String, "byte_offset": pl.UInt64,
 }  # fmt: skip
 _HOW = {"log": "log", "probe": "probe"}
 
@@ -72,9 +74,10 @@ def _runs(observations: pl.DataFrame) -> pl.DataFrame:
     )
     error = pl.col("error").drop_nulls()
     explained = pl.col("error").is_not_null()
-    witness = pl.coalesce(
-        pl.col("byte_offset").filter(explained).first(), pl.col("byte_offset").first()
-    ), pl.coalesce(pl.col("source_path").filter(explained).first(), pl.col("source_path").first())
+    witness = (
+        pl.coalesce(pl.col("byte_offset").filter(explained).first(), pl.col("byte_offset").first()),
+        pl.coalesce(pl.col("source_path").filter(explained).first(), pl.col("source_path").first()),
+    )
     return (
         observations.with_columns(_run=changed.cum_sum().over(END))
         .group_by([*END, "_run"], maintain_order=True)
@@ -102,6 +105,7 @@ def _runs(observations: pl.DataFrame) -> pl.DataFrame:
 
 def _closed(runs: pl.DataFrame, data_end: object, settings: SessionSettings) -> pl.DataFrame:
     """Give each run its end: the next run of the end, the end of coverage, or the end of the data."""
+
     def after(name: str) -> pl.Expr:
         return pl.col(name).shift(-1).over(END)
 
@@ -129,5 +133,3 @@ def _holes(closed: pl.DataFrame) -> pl.DataFrame:
         state=pl.lit(UNKNOWN), started_at="ended_at", ended_at="_hole_to", how_started=pl.lit("unobserved"),
         how_ended="_hole_how", observations=pl.lit(0), is_first=pl.lit(False),
     )  # fmt: skip
-
-

@@ -7,6 +7,8 @@ only counts where no better witness of that end spoke nearby, because it is late
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 
 from pipeline.sessions.addresses import AddressBook
@@ -24,7 +26,7 @@ _NOT_BGP = r"^((device|direct|kernel|static|pipe|bfd|krt|kif)\w*|BGP)$"
 _HARMLESS = r"TCP_MD5SIG: No such file|collision"
 """Deleting a key that is already gone, and the losing one of two parallel connections, end no session."""
 
-SCHEMA = {
+SCHEMA: dict[str, Any] = {
     "speaker": pl.String, "end": pl.String, "node": pl.String, "protocol": pl.String, "peer": pl.String,
     "peer_node": pl.String, "ts": TIME, "status": pl.String, "bgp_state": pl.String, "error": pl.String,
     "category": pl.String, "observed_by": pl.String, "rank": pl.Int8, "source_path": pl.String,
@@ -32,9 +34,7 @@ SCHEMA = {
 }  # fmt: skip
 
 
-def build_observations(
-    facts: ClusterFacts, book: AddressBook, settings: SessionSettings = DEFAULTS
-) -> pl.DataFrame:
+def build_observations(facts: ClusterFacts, book: AddressBook, settings: SessionSettings = DEFAULTS) -> pl.DataFrame:
     """Observations of every end, in order of end, time and rank (columns: ``SCHEMA``)."""
     raw = pl.concat([_from_states(facts), _from_probes(facts), _from_removals(facts)], how="diagonal_relaxed")
     if raw.is_empty():
@@ -66,9 +66,7 @@ def _from_states(facts: ClusterFacts) -> pl.DataFrame:
 
 def _from_probes(facts: ClusterFacts) -> pl.DataFrame:
     """One row for each address that a readiness verdict lists, unless the states hold it already."""
-    lists = facts.records.filter(
-        (pl.col("category") == "bgp_not_established") & (pl.col("peers").list.len() > 0)
-    )
+    lists = facts.records.filter((pl.col("category") == "bgp_not_established") & (pl.col("peers").list.len() > 0))
     rows = lists.explode("peers").select(
         "ts", "node", peer="peers", source_path="source_path", byte_offset="byte_offset",
         observed_by=pl.lit("probe"), status=pl.lit(DOWN),

@@ -10,9 +10,7 @@ from pipeline.findings.signals.base import signal
 def whole_hub(case: Case, share: float = 0.5, least: int = 3) -> Sign:
     """At least ``share`` of the sessions of one reflector (and ``least`` of them) fail together."""
     for hub in case.incident.hubs:
-        lost = {end.far for end in case.ends if end.node == hub} | {
-            end.place for end in case.ends if end.far == hub
-        }
+        lost = {end.far for end in case.ends if end.node == hub} | {end.place for end in case.ends if end.far == hub}
         frame = case.world.ends.get(hub)
         total = max(frame["end"].n_unique() if frame is not None else 0, len(lost))
         if len(lost) >= least and len(lost) >= share * total:
@@ -71,7 +69,9 @@ def far_end_silent(case: Case) -> Sign:
     silent = [n for n in sorted(complained) if n in case.world.seen and not _life(case, n)]
     if not complained or not (complained & case.world.seen):
         return Sign(None)
-    proofs = tuple(Proof("nothing was printed or logged here meanwhile", case.incident.started_at, n) for n in silent[:2])
+    proofs = tuple(
+        Proof("nothing was printed or logged here meanwhile", case.incident.started_at, n) for n in silent[:2]
+    )
     return Sign(bool(silent), proofs, {"silent": listed(silent)})
 
 
@@ -148,7 +148,9 @@ def configured_but_absent(case: Case) -> Sign:
         addresses = set(case.world.book.addresses_of.get(near, ()))
         for name, told in case.world.configured.get(far, {}).items():
             if told.get("neighbor") in addresses and "has_password" in told:
-                return Sign(True, (Proof(f"its file has {name}, the running daemon has not", node=far),), {"absent_at": far})
+                return Sign(
+                    True, (Proof(f"its file has {name}, the running daemon has not", node=far),), {"absent_at": far}
+                )
         group = case.incident.group
         if group is not None and group.holds({far, near}):
             text = f"the cluster's resources ask for a session with {near}"
@@ -187,7 +189,9 @@ def other_group_healthy(case: Case, password: bool = True) -> Sign:
         frame = case.world.intervals
         inside = frame.filter(frame["node"].is_in(list(group.reflectors or group.members)))
         if group.reflectors:
-            inside = inside.filter(inside["peer_node"].is_in(list(group.members)) | inside["peer"].is_in(list(group.members)))
+            inside = inside.filter(
+                inside["peer_node"].is_in(list(group.members)) | inside["peer"].is_in(list(group.members))
+            )
         if begun is not None and done is not None:
             inside = inside.filter((inside["ended_at"] >= begun) & (inside["started_at"] <= done))
         up = inside.filter(inside["state"] == "up")
@@ -196,7 +200,10 @@ def other_group_healthy(case: Case, password: bool = True) -> Sign:
             row = up.row(0, named=True)
             text = f"{up['end'].n_unique()} sessions of {listed(group.reflectors or [group.name])} stay established"
             proof = Proof(text, row["started_at"], row["node"], row["peer"], row["source_path"], row["byte_offset"])
-            fields = {"other_group": listed(group.reflectors) or group.name, "other_sessions": str(up["end"].n_unique())}
+            fields = {
+                "other_group": listed(group.reflectors) or group.name,
+                "other_sessions": str(up["end"].n_unique()),
+            }
             return Sign(True, (proof,), fields)
     return Sign(None if mine is None or len(case.world.groups) < 2 else False)
 

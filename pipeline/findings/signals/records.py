@@ -70,9 +70,7 @@ def counter_grew(case: Case, names: list[str]) -> Sign:
             last = rows.row(-1, named=True)
             before = f" from {values[0]}" if len(values) > 1 else ""
             text = f"counter {fact} grew{before} to {values[-1]}" if len(values) > 1 else f"{fact} {values[-1]}"
-            proofs.append(
-                Proof(text, last["observed_at"], str(node), None, last["source_path"], last["byte_offset"])
-            )
+            proofs.append(Proof(text, last["observed_at"], str(node), None, last["source_path"], last["byte_offset"]))
             nodes.add(str(node))
             says.add(_COUNTERS.get(str(fact), str(fact)))
     if not proofs:

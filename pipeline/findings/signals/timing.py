@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+import polars as pl
+
 from pipeline.findings.case import Case, Proof, Sign, listed, proofs_of_ends
 from pipeline.findings.signals.base import signal
 
@@ -89,20 +91,35 @@ def lasts(case: Case, seconds: float) -> Sign:
 @signal
 def over_within(case: Case, seconds: float) -> Sign:
     """The whole incident was over within so many seconds."""
-    begun, done = case.incident.started_at, case.incident.ended_at
-    if begun is None:
-        return Sign(None)
     if case.incident.records is not None:
-        last = case.incident.records["ts"].max()
-        done = last if isinstance(last, datetime) else done
-    if done is None:
-        return Sign(False)
-    if case.incident.failures:
-        done = begun + max(
-            ((f.ended_at - f.started_at) for f in case.incident.failures if f.ended_at and f.started_at),
-            default=done - begun,
-        )
-    return Sign((done - begun).total_seconds() <= seconds)
+        away = [_silence(case, node) for node in case.incident.nodes]
+        known = [length for length in away if length is not None]
+        if not known or len(known) < len(away):
+            return Sign(None)
+        return Sign(max(known) <= seconds)
+    spans = [
+        (f.ended_at - f.started_at).total_seconds() if f.ended_at and f.started_at else None
+        for f in case.incident.failures
+    ]
+    if None in spans or not spans:
+        return Sign(False if spans else None)
+    return Sign(max(span for span in spans if span is not None) <= seconds)
+
+
+def _silence(case: Case, node: str) -> float | None:
+    """Seconds from a node's first record of the incident until its daemon printed a table again."""
+    records, tables = case.incident.records, case.world.tables.get(node)
+    if records is None or tables is None:
+        return None
+    mine = records.filter(pl.col("node") == node)["ts"].drop_nulls()
+    if mine.is_empty():
+        return None
+    first, last = mine.min(), mine.max()
+    after = tables.filter(pl.col("ts") > last)["ts"]
+    if after.is_empty() or not isinstance(first, datetime):
+        return None
+    back = after.min()
+    return (back - first).total_seconds() if isinstance(back, datetime) else None
 
 
 @signal
