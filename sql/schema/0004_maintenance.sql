@@ -1,10 +1,10 @@
 -- What maintenance did, and what outlives the records it removed.
 
 CREATE TABLE maintenance (
-  at TIMESTAMPTZ NOT NULL, action VARCHAR NOT NULL, table_name VARCHAR NOT NULL, row_count UBIGINT NOT NULL, detail VARCHAR
+  done_at TIMESTAMPTZ NOT NULL, action VARCHAR NOT NULL, table_name VARCHAR NOT NULL, row_count UBIGINT NOT NULL, detail VARCHAR
 );
 COMMENT ON TABLE maintenance IS 'What maintenance removed, rolled up or labelled anew, one row per action and table.';
-COMMENT ON COLUMN maintenance.at IS 'When it was done, UTC.';
+COMMENT ON COLUMN maintenance.done_at IS 'When it was done, UTC.';
 COMMENT ON COLUMN maintenance.action IS 'expire, thin, roll up, forget, relabel or compact.';
 COMMENT ON COLUMN maintenance.table_name IS 'Table it was done to.';
 COMMENT ON COLUMN maintenance.row_count IS 'Rows concerned.';
