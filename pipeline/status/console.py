@@ -181,7 +181,7 @@ def parse_console(data: bytes, *, tz: tzinfo = UTC, observed_at: datetime | None
     """
     lines, rejects = split_lines(data)
     cleaned = redact("\n".join(line.text for line in lines)).split("\n") if lines else []
-    lines = [line._replace(text=text) for line, text in zip(lines, cleaned, strict=True)]
+    lines = [line._replace(text=text, bare=text.strip()) for line, text in zip(lines, cleaned, strict=True)]
     sink = Sink(tz=tz, rejects=rejects)
     _read(lines, sink, _times(lines, tz), observed_at)
     return sink.facts()

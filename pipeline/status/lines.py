@@ -15,16 +15,15 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
 class Line(NamedTuple):
-    """A physical line: cleaned text, byte offset in the source, byte length without the terminator."""
+    """A physical line: cleaned text, byte offset in the source, byte length without the terminator.
+
+    ``bare`` is the text without surrounding blanks; every reader asks for it, so it is made once.
+    """
 
     text: str
     offset: int
     length: int
-
-    @property
-    def bare(self) -> str:
-        """The text without surrounding blanks."""
-        return self.text.strip()
+    bare: str
 
 
 def clean(raw: bytes) -> str:
@@ -50,6 +49,7 @@ def split_lines(data: bytes, max_bytes: int = MAX_LINE_BYTES) -> tuple[list[Line
         elif b"\x00" in piece:
             rejects.append(Reject(offset, len(piece), 1, "not_text", "the line holds NUL bytes"))
         else:
-            lines.append(Line(clean(piece), offset, len(piece)))
+            text = clean(piece)
+            lines.append(Line(text, offset, len(piece), text.strip()))
         offset += len(piece) + 1
     return lines, rejects

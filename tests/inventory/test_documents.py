@@ -87,7 +87,7 @@ def test_events_are_records_of_their_own_lines() -> None:
     assert (probe.family, probe.component, probe.level, probe.lines) == ("probe", "kubelet", "warning", 14)
     assert (probe.node, probe.pod) == ("node-007", "calico-node-ab3de")
     assert probe.ts == datetime(2026, 11, 23, 7, 19, 36, tzinfo=UTC)
-    assert probe.params["count"] == "1489"
+    assert probe.params["count"] == "903"
     assert probe.body.endswith("BGP not established with 10.0.1.1")
     assert (node.family, node.node, node.ts_source, node.params["count"]) == ("kube-event", "node-008", "line", "4")
     assert (FIXTURES / "events.json").read_bytes()[node.byte_offset :].lstrip().startswith(b"{")

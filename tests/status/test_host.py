@@ -27,9 +27,9 @@ def test_bare_values_are_not_guessed() -> None:
 def test_an_unanswered_syn_has_one_wording() -> None:
     bodies = [r.body for r in parse_console(transcript("host.txt")).records if r.body.startswith("tcp ")]
     assert [b for b in bodies if b.endswith("SYN_SENT")] == [
-        "tcp 0 1 10.0.0.11:45095 10.0.1.1:179 SYN_SENT",
-        "tcp 0 1 10.0.0.11:45095 10.0.1.1:179 SYN_SENT",
-        "tcp 0 1 node-001.example.internal:45095 rr-1.example.int SYN_SENT",
+        "tcp 0 1 10.0.0.11:38114 10.0.1.1:179 SYN_SENT",
+        "tcp 0 1 10.0.0.11:38114 10.0.1.1:179 SYN_SENT",
+        "tcp 0 1 node-001.example.internal:38114 rr-1.example.int SYN_SENT",
     ]
 
 
