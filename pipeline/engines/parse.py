@@ -137,7 +137,9 @@ def _count(spoken: pl.DataFrame) -> pl.DataFrame:
         minute=pl.col("ts").dt.truncate("1m"),
     )
     counts = minutes.group_by([*keys, *said], maintain_order=True).agg(
-        events=pl.len().cast(pl.UInt64), more=(pl.col("lines") - 1).sum()
+        # several objects may share a physical line: the first has it, the others count as events of no line
+        events=(pl.col("lines") > 0).sum().cast(pl.UInt64),
+        more=(pl.col("lines").cast(pl.Int64) - 1).clip(0).sum(),
     )
     more = counts.filter(pl.col("more") > 0).group_by(["src", "minute", "node", "component"], maintain_order=True)
     joined = _count_silent(more.agg(events=pl.col("more").sum(), shape=pl.lit(CONTINUATION)))
@@ -215,7 +217,7 @@ def _observed(spoken: pl.DataFrame) -> pl.DataFrame:
 
 def _tally(pieces: Sequence[Piece], spoken: pl.DataFrame, silent: pl.DataFrame, rejects: pl.DataFrame) -> pl.DataFrame:
     sources = pl.DataFrame({"src": sorted({piece.src for piece in pieces})}, schema={"src": pl.UInt32})
-    unread = pl.col("rule").is_null()
+    unread = pl.col("rule").is_null() & (pl.col("lines") > 0)
     read = spoken.group_by("src").agg(
         records_lines=pl.col("lines").sum().cast(pl.UInt64),
         lines_unparsed=unread.sum().cast(pl.UInt64),

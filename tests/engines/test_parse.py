@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 
 import polars as pl
@@ -119,3 +120,17 @@ def test_cut_and_damaged_samples_are_survived_and_counted(data: st.DataObject) -
     noise = data.draw(st.binary(max_size=8))
     check_reconciled(facts_of(sample[:cut] + noise + sample[cut:]))
     check_reconciled(facts_of(sample[:cut]))
+
+
+def test_events_that_share_one_line_still_reconcile() -> None:
+    item = {
+        "kind": "Event", "apiVersion": "v1", "metadata": {"name": "e"}, "reason": "Unhealthy", "type": "Warning",
+        "message": "Readiness probe failed: calico/node is not ready: BIRD is not ready: BGP not established with 10.0.0.1",
+        "source": {"component": "kubelet", "host": "node-1"}, "lastTimestamp": "2024-12-18T07:19:36Z",
+        "involvedObject": {"kind": "Pod", "name": "calico-node-abcde"},
+    }  # fmt: skip
+    text = json.dumps({"kind": "List", "apiVersion": "v1", "items": [item, {**item, "metadata": {"name": "f"}}]})
+    facts = facts_of(text)
+    check_reconciled(facts)
+    assert facts.tally["lines_read"].to_list() == [1]
+    assert facts.records.height == 2
