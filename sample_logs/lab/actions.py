@@ -19,7 +19,7 @@ Arguments = Mapping[str, Any]
 
 BGP_PORT = 179
 
-BROKEN = "\n# ------------- Rendered by mistake -------------\nprotocol bgp Node_ from bgp_template {\n"
+BROKEN = "\n# For a peer without an address\nprotocol bgp Node_ from bgp_template {\n  neighbor as 64512;\n}\n"
 """The end of a file that BIRD cannot parse."""
 
 
