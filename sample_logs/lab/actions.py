@@ -20,7 +20,7 @@ Arguments = Mapping[str, Any]
 BGP_PORT = 179
 
 BROKEN = "\n# For a peer without an address\nprotocol bgp Node_ from bgp_template {\n  neighbor as 64512;\n}\n"
-"""The end of a file that BIRD cannot parse."""
+"""The end of a file that BIRD refuses."""
 
 
 def _nodes(lab: Lab, args: Arguments) -> list[Node]:
