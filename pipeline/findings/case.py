@@ -239,7 +239,7 @@ def proofs_of_ends(ends: Iterable[End], limit: int = PROOFS) -> tuple[Proof, ...
     """What single ends showed, each with the record it was read from."""
     chosen: list[Proof] = []
     places: dict[str, int] = {}
-    for end in sorted(ends, key=lambda e: (e.place, e.far)):
+    for end in sorted(ends, key=lambda e: (_natural(e.place), _natural(e.far))):
         if places.setdefault(end.place, 0) >= max(1, limit // 3) and len(places) < limit:
             continue
         places[end.place] += 1
