@@ -271,6 +271,27 @@ def status(ctx: typer.Context, output: Format = TextOrJson.text) -> None:
 
 
 @app.command()
+def maintain(
+    ctx: typer.Context,
+    relabel: Annotated[
+        bool, typer.Option("--relabel", help="Read what is stored with today's grammar; history changes its names.")
+    ] = False,
+    compact: Annotated[
+        bool, typer.Option("--compact", help="Rewrite the working file, however little is free in it.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and stop.")] = False,
+    output: Format = TextOrJson.text,
+) -> None:
+    """Let age take old records, roll counts up, give room back to the disk.
+
+    Example: peerscope maintain --dry-run
+    """
+    from jobs import maintain as job
+
+    job.maintain(ctx.obj, anew=relabel, rewrite=compact, dry_run=dry_run, output=output.value)
+
+
+@app.command()
 def explain(
     ctx: typer.Context,
     file: Annotated[
@@ -286,6 +307,23 @@ def explain(
     from jobs import explain as job
 
     job.explain(ctx.obj, file, line, output.value)
+
+
+@app.command("app")
+def serve_app(
+    ctx: typer.Context,
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port to listen on.")] = 8501,
+    host: Annotated[
+        str, typer.Option("--host", help="Address to listen on; whoever reaches it sees the data.")
+    ] = "localhost",
+) -> None:
+    """Serve the investigation UI on the published snapshot.
+
+    Example: peerscope app --port 8501
+    """
+    from jobs import app as job
+
+    job.app(ctx.obj, host, port)
 
 
 @app.command()

@@ -14,6 +14,7 @@ from pipeline.engines.local import InputOptions, Summary, ingest
 from pipeline.sources.archives import Refusal
 from pipeline.sources.discover import walk_sources
 from pipeline.sources.identify import SNIFF_BYTES, identify
+from pipeline.warehouse.space import check_space
 from pipeline.warehouse.writer import Warehouse
 
 PROGRESS_SECONDS = 0.2
@@ -37,6 +38,7 @@ def run_into(
     ctx: Context, warehouse: Warehouse, paths: Sequence[str], options: InputOptions, *, last: bool = True
 ) -> dict[str, Any]:
     """The steps over an open warehouse; only the ``last`` of several calls mines and publishes for all."""
+    check_space(ctx.warehouse, ctx.settings.free_bytes, 0, "a load")
     summary = ingest(warehouse, paths, options, ctx.settings, progress=_progress(ctx))
     _report_refused(ctx, summary)
     done: dict[str, Any] = {name: value for name, value in asdict(summary).items() if name != "refused"}
@@ -52,6 +54,7 @@ def ingest_only(ctx: Context, paths: Sequence[str], *, cluster: str, node: str |
     """The first step alone."""
     steps.check_zone(tz)
     with Warehouse.open(ctx.warehouse, ctx.settings.lock_seconds) as warehouse:
+        check_space(ctx.warehouse, ctx.settings.free_bytes, 0, "a load")
         summary = ingest(warehouse, paths, InputOptions(cluster, node, tz), ctx.settings, _progress(ctx))
     _report_refused(ctx, summary)
     for line in _told({**asdict(summary), "files_refused": len(summary.refused)}):

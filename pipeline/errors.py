@@ -11,7 +11,8 @@
     │   ├── LockedError            4   another job holds it
     │   ├── SchemaError                made by another version: migrate or use that version
     │   ├── NotPublishedError          there is no snapshot to read yet
-    │   └── ReconcileError             counts of a load do not add up; nothing was written
+    │   ├── ReconcileError             counts of a load do not add up; nothing was written
+    │   └── SpaceError                 the disk would get too full; nothing was written
     ├── RulesetError               5   the grammar or the causes are wrong: which file, which rule, what to do
     └── DependencyError            2   an optional part is not installed; the message says how to get it
 
@@ -75,6 +76,10 @@ class NotPublishedError(WarehouseError):
 
 class ReconcileError(WarehouseError):
     """The counts of a load do not add up; the load was rolled back."""
+
+
+class SpaceError(WarehouseError):
+    """The disk would get too full; nothing was written."""
 
 
 class RulesetError(PeerscopeError):

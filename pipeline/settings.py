@@ -57,6 +57,24 @@ class Settings:
     sql_seconds: float = _setting(30.0, "a query of the sandbox is interrupted after this")
     sql_rows: int = _setting(100_000, "rows a query of the sandbox returns at most; the cut is announced")
     sql_memory: str = _setting("1GB", "memory a query of the sandbox may use")
+    record_days: int = _setting(
+        90, "days that whole records stay: a quarter, long enough to compare with the last upgrade"
+    )
+    rollup_days: int = _setting(
+        730, "days that counts, states and findings stay: two years show what a season or a growth did"
+    )
+    free_bytes: int = _setting(
+        1 << 30, "free disk below which no load or snapshot begins: a full disk hurts the whole machine"
+    )
+    compact_share: float = _setting(
+        0.3, "part of the working file that must be free room before maintain rewrites it"
+    )
+    log_format: str = _setting("text", "what the job says of its own run: text for people, json for log stores")
+    webhook_seconds: float = _setting(10.0, "a receiver of notices must answer within this")
+    webhook_attempts: int = _setting(4, "times a notice is sent before it waits for the next run: 1, 2, 4 s apart")
+    alert_hours: float = _setting(
+        6.0, "how long Alertmanager keeps a notice alive; it is sent again after half of that"
+    )
     lock_seconds: float = _setting(0.0, "how long a job waits for another one to leave the warehouse")
 
 

@@ -11,6 +11,7 @@ from pipeline.findings.analyse import analyse
 from pipeline.mining.templates import mine as mine_shapes
 from pipeline.settings import Settings
 from pipeline.warehouse.publish import publish as publish_snapshot
+from pipeline.warehouse.space import check_space, publish_bytes
 from pipeline.warehouse.writer import Warehouse
 
 
@@ -33,7 +34,12 @@ def analyze(warehouse: Warehouse, clusters: Sequence[str] | None) -> int:
 
 
 def publish(warehouse: Warehouse, settings: Settings) -> Path:
-    """Publish a snapshot when anything changed since the last; returns the path of the current one."""
+    """Publish a snapshot when anything changed since the last; returns the path of the current one.
+
+    Raises:
+        SpaceError: the snapshot would leave less than ``free_bytes`` on the disk; the one before stays.
+    """
+    check_space(warehouse.directory, settings.free_bytes, publish_bytes(warehouse.directory), "a snapshot")
     return publish_snapshot(warehouse, keep=settings.keep_snapshots).path
 
 

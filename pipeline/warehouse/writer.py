@@ -12,10 +12,11 @@ import duckdb
 import polars as pl
 
 from pipeline.errors import WarehouseError
+from pipeline.warehouse.kept import with_kept
 from pipeline.warehouse.load import Load
 from pipeline.warehouse.lock import WarehouseLock, locked_error
 from pipeline.warehouse.migrate import migrate
-from pipeline.warehouse.snapshots import last_sequence
+from pipeline.warehouse.snapshots import last_sequence, sync_folder
 from pipeline.warehouse.tables import digest, insert, plain
 
 DATABASE_NAME = "peerscope.duckdb"
@@ -34,6 +35,7 @@ DERIVED_TABLES = (
     "session_intervals",
     "size_thresholds",
 )
+_CONTENTS = "SELECT content_id FROM sources UNION SELECT content_id FROM forgotten_content"
 _HOLDER = re.compile(r"\(PID (\d+)")
 
 
@@ -79,6 +81,20 @@ class Warehouse:
             lock.release()
             raise
         return cls(folder, lock, con)
+
+    def replace_file(self, fresh: Path) -> Warehouse:
+        """Put ``fresh`` in the place of the working file; this object is used up, the returned one holds the lock.
+
+        Raises:
+            WarehouseError: the old file could not be closed cleanly, or ``fresh`` is not a warehouse.
+        """
+        path = self.directory / DATABASE_NAME
+        self.connection.close()
+        if path.with_name(path.name + ".wal").exists():
+            raise WarehouseError(f"warehouse file {path}: not closed cleanly; run the command again")
+        fresh.replace(path)
+        sync_folder(self.directory)
+        return Warehouse(self.directory, self._lock, _connect(self.directory, None, None))
 
     def close(self) -> None:
         """Close the database and give up the lock; a second call does nothing."""
@@ -150,7 +166,7 @@ class Warehouse:
                 raise WarehouseError(f"{name!r} is not a derived table; they are {', '.join(DERIVED_TABLES)}")
             if "cluster" in frame.columns and not (frame["cluster"] == cluster).all():
                 raise WarehouseError(f"table {name}: rows of another cluster than {cluster!r}")
-        return self._replace(cluster, tables)
+        return self._replace(cluster, with_kept(self.connection, cluster, tables))
 
     def _replace(self, cluster: str, tables: Mapping[str, pl.DataFrame]) -> bool:
         con = self.connection
@@ -178,7 +194,7 @@ class Warehouse:
 
     def _content_ids(self) -> set[str]:
         if self._known is None:
-            self._known = {row[0] for row in self.connection.sql("SELECT content_id FROM sources").fetchall()}
+            self._known = {row[0] for row in self.connection.sql(_CONTENTS).fetchall()}
         return self._known
 
 
