@@ -1,0 +1,27 @@
+"""Frames that stand on more than one page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from app import palette, show
+from app.safe import md
+from app.texts import t, word
+
+
+def incident(row: dict[str, Any]) -> None:
+    """One incident in a frame: how bad, what, where, since when; the title leads to it."""
+    with st.container(border=True, gap="xxsmall"):
+        show.link(
+            f"**{md(row['title'] or word('cause', row['cause']))}**", "incidents", icon=palette.SEVERITY_ICON.get(row["severity"]),
+            incident=row["incident_id"],
+        )  # fmt: skip
+        facts = [
+            word("severity", row["severity"]), md(row["cluster"]), *([md(row["group_name"])] if row["group_name"] else []),
+            t("incidents.sessions_nodes", sessions=row["sessions"], nodes=row["nodes"]),
+            md(show.when(row["started_at"], row["ended_at"])),
+            t("incidents.confidence", percent=round(100 * (row["confidence"] or 0))),
+        ]  # fmt: skip
+        st.caption(" · ".join(facts))

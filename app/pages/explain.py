@@ -1,0 +1,3 @@
+from app import show
+
+show.title("explain")
