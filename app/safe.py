@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from pipeline.warehouse.output import printable
+from pipeline.text import printable
 
 _MARKS = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:&^=@/\"'])")
 

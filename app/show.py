@@ -16,7 +16,8 @@ from app.queries.base import Query
 from app.safe import code, md
 from app.texts import catalogue, language, t
 from pipeline.errors import PeerscopeError
-from pipeline.warehouse.output import printable, write_result
+from pipeline.text import printable
+from pipeline.warehouse.output import write_result
 from pipeline.warehouse.reader import Result
 
 PAGES = {

@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from pipeline import text as safe
 from pipeline.settings import Origin, Settings
 
 
@@ -40,10 +41,8 @@ class Context:
 
 
 def printable(text: str) -> str:
-    """The text without characters that could steer a terminal; line ends and tabs stay."""
-    return "".join(
-        char if char in "\n\t" or char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text
-    )
+    """Text of several lines without characters that could steer a terminal."""
+    return "\n".join(safe.printable(line.replace("\t", "    ")) for line in text.split("\n"))
 
 
 def print_data(text: str) -> None:

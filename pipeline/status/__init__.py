@@ -11,7 +11,7 @@ from pipeline.status.model import (
     Resource,
     State,
 )
-from pipeline.status.names import address_only, peer_of_protocol, split_info
+from pipeline.status.names import address_only, split_info
 from pipeline.status.sniff import sniff_console
 
 __all__ = [
@@ -25,7 +25,6 @@ __all__ = [
     "State",
     "address_only",
     "parse_console",
-    "peer_of_protocol",
     "sniff_console",
     "split_info",
 ]

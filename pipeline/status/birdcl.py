@@ -9,8 +9,9 @@ import json
 import re
 from collections.abc import Sequence
 
+from pipeline.grammar.peers import peer_of_protocol
 from pipeline.status.lines import Line
-from pipeline.status.names import PROTOCOL_STATES, is_address, peer_of_protocol, split_info
+from pipeline.status.names import PROTOCOL_STATES, is_address, split_info
 from pipeline.status.sink import Sink
 
 #: ``show protocols all`` prints some 30 lines a protocol; BIRD 2 with many channels more.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 
 PROTOCOL_STATES = frozenset({"up", "start", "down", "wait", "feed", "stop", "flush"})
 BGP_STATES = frozenset(
@@ -12,8 +11,6 @@ BGP_STATES = frozenset(
 #: Class prefixes of ``bird:proto/bgp/bgp.c`` ``bgp_err_classes``, before the text of the last error.
 ERROR_PREFIXES = ("Error: ", "Socket: ", "Received: ", "BGP Error: ", "Automatic shutdown: ")
 
-_NAME = re.compile(r"^[A-Za-z]+(?:_Workload)?_(?P<address>[0-9A-Fa-f_]+?)(?:_port_(?P<port>\d+))?$")
-_V4 = re.compile(r"^\d{1,3}(?:_\d{1,3}){3}$")
 
 
 def is_address(text: str | None) -> bool:
@@ -37,19 +34,6 @@ def address_only(text: str | None) -> str | None:
     elif host.count(":") == 1:
         host = host.split(":", 1)[0]
     return host if is_address(host) else None
-
-
-def peer_of_protocol(name: str) -> str | None:
-    """Peer address that Calico puts into a protocol name (``Mesh_10_0_0_12``), or None.
-
-    ``_`` stands for ``.`` or ``:``; ``_port_<n>`` is cut (confd ``bird.cfg.template``).
-    """
-    match = _NAME.match(name)
-    if not match:
-        return None
-    text = match["address"]
-    address = text.replace("_", ".") if _V4.match(text) else text.replace("_", ":")
-    return address if is_address(address) else None
 
 
 def split_info(info: str) -> tuple[str | None, str | None]:

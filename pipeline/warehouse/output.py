@@ -13,7 +13,6 @@ import io
 import json
 import math
 import sys
-import unicodedata
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -23,12 +22,12 @@ from typing import Any, TextIO
 import polars as pl
 
 from pipeline.errors import UsageError
+from pipeline.text import printable
 from pipeline.warehouse.reader import Result
 
 # Longer cells are cut in the table; the other formats have them whole.
 TABLE_CELL = 120
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_UNSAFE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
 def write_result(result: Result, format: str, output: Path | TextIO | None = None) -> None:
@@ -53,17 +52,6 @@ def write_result(result: Result, format: str, output: Path | TextIO | None = Non
         _to_file(output, lambda: output.write_text(text.getvalue(), encoding="utf-8"))
     else:
         writer(result.frame, output or sys.stdout)
-
-
-def printable(text: str) -> str:
-    """``text`` with every control, formatting and unassigned character as an escape."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(_escape(char) if unicodedata.category(char) in _UNSAFE else char for char in text)
-
-
-def _escape(char: str) -> str:
-    return char.encode("unicode_escape").decode("ascii") if char != "\n" else "⏎"
 
 
 def _to_file(path: Path, write: Callable[[], object]) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.sources.envelopes import detect_chain, strip_envelopes
 from pipeline.sources.identify import identify
@@ -31,9 +34,7 @@ LINES = {
     '"MESSAGE":"Node_10_0_0_1: State changed to up"}',
     "vector": '{"message":"' + BIRD + '","source_type":"kubernetes_logs","timestamp":"2024-12-18T07:19:36Z",'
     '"stream":"stdout","kubernetes":{"pod_name":"calico-node-abcde","pod_node_name":"rr-1"}}',
-    "logcli": '{"labels":{"pod":"calico-node-abcde"},"line":"'
-    + BIRD
-    + '","timestamp":"2024-12-18T07:19:36Z"}',
+    "logcli": '{"labels":{"pod":"calico-node-abcde"},"line":"' + BIRD + '","timestamp":"2024-12-18T07:19:36Z"}',
     "fluent-bit": '{"date":"2024-12-18T07:19:36Z","log":"' + BIRD + '","kubernetes":{"host":"rr-1"}}',
 }
 
@@ -65,9 +66,7 @@ def test_layers_nest_outermost_first() -> None:
 
 
 def test_bare_lines_have_no_envelope() -> None:
-    assert (
-        detect_chain([BIRD, "2024-12-18 07:19:36.112 [INFO][9] startup/startup.go 95: Starting node a"]) == ()
-    )
+    assert detect_chain([BIRD, "2024-12-18 07:19:36.112 [INFO][9] startup/startup.go 95: Starting node a"]) == ()
 
 
 def test_a_line_that_does_not_fit_passes_unchanged() -> None:
@@ -81,3 +80,16 @@ def test_names_that_the_envelope_tells() -> None:
     assert (row["host"], row["program"], row["pid"]) == ("rr-1", "bird", "77")
     no_host = strip("Nov 01 16:23:00 bird[1376]: BGP1: Down", ("rfc3164",)).row(0, named=True)
     assert (no_host["host"], no_host["program"], no_host["rest"]) == (None, "bird", "BGP1: Down")
+
+
+@given(st.text(alphabet=st.characters(blacklist_categories=("Cc", "Cs", "Zl", "Zp")), max_size=80))
+def test_what_an_envelope_carries_comes_out_as_it_went_in(text: str) -> None:
+    wrapped = {
+        ("cri",): f"2024-12-18T07:19:36.000000001Z stdout F {text}",
+        ("svlogd",): f"2024-12-18_07:19:36.00000 {text}",
+        ("kubectl-prefix",): f"[pod/calico-node-abcde/calico-node] {text}",
+        ("docker",): json.dumps({"log": text + "\n", "stream": "stdout", "time": "2024-12-18T07:19:36Z"}),
+        ("journald-iso",): f"2024-12-18T07:19:36+0000 rr-1 bird[77]: {text}",
+    }
+    for chain, line in wrapped.items():
+        assert strip(line, chain)["rest"].to_list() == [text]

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from pipeline.status import parse_console, peer_of_protocol, split_info
+from pipeline.grammar import peer_of_protocol
+from pipeline.status import parse_console, split_info
 from tests.status.conftest import transcript
 
 Seen = tuple[str | None, str | None, str | None, str | None, str | None]

@@ -14,7 +14,8 @@ import polars as pl
 import pytest
 
 from pipeline.errors import UsageError
-from pipeline.warehouse.output import TABLE_CELL, printable, write_result
+from pipeline.text import printable
+from pipeline.warehouse.output import TABLE_CELL, write_result
 from pipeline.warehouse.reader import Result, Snapshot
 from tests.warehouse.build import HOSTILE
 
