@@ -271,6 +271,42 @@ def status(ctx: typer.Context, output: Format = TextOrJson.text) -> None:
 
 
 @app.command()
+def collect(
+    ctx: typer.Context,
+    target: Annotated[
+        Path | None, typer.Option("--output", metavar="FILE", help="Bundle to write (peerscope-TIME.tar.gz).")
+    ] = None,
+    since: Annotated[str, typer.Option("--since", help="How far back logs go, as kubectl has it: 90m, 24h.")] = "24h",
+    rotated: Annotated[
+        bool, typer.Option("--rotated", help="Older log files too, through the kubelets (right to get nodes/proxy).")
+    ] = False,
+    nodes: Annotated[
+        list[str] | None, typer.Option("--node", metavar="NODE", help="Only this node; may be given again.")
+    ] = None,
+    context: Annotated[str | None, typer.Option("--context", help="Context of the kubeconfig.")] = None,
+    kubeconfig: Annotated[str | None, typer.Option("--kubeconfig", help="File for kubectl.")] = None,
+    kubectl: Annotated[str, typer.Option("--kubectl", metavar="PROGRAM", help="Program to call.")] = "kubectl",
+    calicoctl: Annotated[str, typer.Option("--calicoctl", metavar="PROGRAM", help="Program to call.")] = "calicoctl",
+    seconds: Annotated[float, typer.Option("--timeout", metavar="SECONDS", min=1, help="For each command.")] = 60.0,
+    threads: Annotated[int, typer.Option("--parallel", min=1, max=64, help="Commands at once.")] = 8,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print every command, and run none.")] = False,
+    output: Format = TextOrJson.text,
+) -> None:
+    """Write a bundle from a live cluster with kubectl and calicoctl; nothing is changed there.
+
+    Example: peerscope collect --context prod --since 6h --output prod.tar.gz
+    """
+    from jobs import collect as job
+    from pipeline.collection import Cluster as Live
+
+    live = Live(kubectl, calicoctl, context, kubeconfig, since, rotated, tuple(nodes or ()))
+    if dry_run:
+        job.dry_run(live)
+        return
+    job.run(ctx.obj, live, target, seconds=seconds, threads=threads, output=output.value)
+
+
+@app.command()
 def maintain(
     ctx: typer.Context,
     relabel: Annotated[
