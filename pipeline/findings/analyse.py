@@ -86,10 +86,11 @@ def investigate(
     failures = build_failures(world.intervals, world.data_end)
     incidents = build_incidents(facts.cluster, failures, world.groups, world.planned)
     findings = _joined([_finding(incident, world, causes) for incident in incidents], world, causes)
-    for incident in build_loose_incidents(facts, world.planned):
-        loose = _finding(incident, world, causes)
-        if not is_explained(incident, loose.best.cause, [(f.incident, f.best.cause) for f in findings]):
-            findings.append(loose)
+    loose = [_finding(incident, world, causes) for incident in build_loose_incidents(facts, world.planned)]
+    for finding in sorted(loose, key=lambda f: (-f.best.confidence, f.incident.incident_id)):
+        known = [(f.incident, f.best.cause) for f in findings]
+        if not is_explained(finding.incident, finding.best.cause, known):
+            findings.append(finding)
     ordered = sorted(findings, key=_order)
     return Analysis(tuple(ordered), tuple(world.groups), _tables(world, ordered, causes.version, settings))
 

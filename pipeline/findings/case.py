@@ -130,10 +130,9 @@ class Case:
 
     @cached_property
     def both_seen(self) -> bool:
-        """Whether both ends of at least one failing session were observed while it failed."""
-        return any(len({end.speaker for end in f.ends}) > 1 for f in self.incident.failures) or any(
-            end.peer_node in self.world.ends for end in self.ends
-        )
+        """Whether both ends of at least half of the failing sessions were observed."""
+        seen = [all(name in self.world.ends for name in session) for session in self.incident.sessions]
+        return bool(seen) and 2 * sum(seen) >= len(seen)
 
     @cached_property
     def unseen(self) -> tuple[str, ...]:
@@ -253,7 +252,7 @@ def shown_by(end: End) -> str:
     """One end's view in words: its BGP state and its last error, or that it gave none."""
     state = end.bgp_state or ("not established" if end.category == BARE else "")
     if end.last_error:
-        return f"{state} {end.last_error}".strip()
+        return end.last_error if state in ("", "Down") else f"{state}, {end.last_error}"
     return f"{state or 'not established'}, no error text"
 
 

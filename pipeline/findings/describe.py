@@ -28,6 +28,7 @@ def common_fields(case: Case) -> dict[str, str]:
         "peer_addresses": listed(end.peer for end in case.ends if end.peer),
     }  # fmt: skip
     if incident.records is not None:
+        fields["records"] = _count(incident.records.height, "log line")
         fields["record_text"] = _first_text(case)
     return fields
 

@@ -92,6 +92,10 @@ class Failure:
 
 _END_FIELDS = tuple(field.name for field in fields(End))
 _NEVER_STARTUP = frozenset({"md5_kernel_setup_failed", "bad_peer_as", "cannot_assign_address", "md5_hash_mismatch"})
+_ENDS_A_SESSION = frozenset(
+    {"hold_timer_expired", "cease_admin_shutdown", "cease_other", "graceful_restart", "neighbor_lost"}
+)
+"""What is only said of a session that was up, even when its rise was not recorded."""
 _TELLING = (
     "md5_kernel_setup_failed", "bad_peer_as", "cannot_assign_address", "resource_exhaustion", "open_error",
     "md5_hash_mismatch", "hold_timer_expired", "cease_admin_shutdown", "cease_other", "graceful_restart",
@@ -185,7 +189,8 @@ def _is_startup(failure: Failure, both_since: datetime | None, data_end: datetim
         return False
     if any(end.how_started == "snapshot" for end in failure.ends) and failure.ended_at is None:
         return False
-    if failure.had_been_up and failure.started_at - both_since > SETTLING:
+    had_been_up = failure.had_been_up or failure.category in _ENDS_A_SESSION
+    if had_been_up and (failure.ended_at is None or failure.started_at - both_since > SETTLING):
         return False
     begun = max(failure.started_at, both_since)
     if failure.ended_at is not None:

@@ -34,7 +34,8 @@ CATEGORIES: dict[str, tuple[str, int]] = {
     "probe_exec_failed": ("warning", 1), "duplicate_instance": ("error", 1),
     "route_programming_error": ("warning", 1), "invalid_route": ("warning", 1), "ip_autodetection": ("error", 1),
 }  # fmt: skip
-"""Categories that may be an incident alone: the least severity of a record, and how many it takes."""
+"""Categories that may be an incident alone: the least severity of a record, and how many it takes where sessions
+were observed as well (a few pasted lines are all there is, so one of them is enough)."""
 _RANK = {"info": 0, "warning": 1, "error": 2, "critical": 3}
 _ANY = ""
 _WAITING = {
@@ -48,7 +49,9 @@ _ORDERLY = r"^(Shutdown completed|Shutting down|Shutdown requested|Received SIGT
 def build_loose_incidents(facts: ClusterFacts, planned: PlannedWork) -> list[Incident]:
     """Incidents made of records, one for each category and stretch of time, all nodes together."""
     found: list[Incident] = []
-    told = facts.states.select("source_path", "byte_offset").unique()
+    named = pl.col("peer").is_not_null() | (pl.col("protocol").is_not_null() & (pl.col("protocol") != "BGP"))
+    told = facts.states.filter(named).select("source_path", "byte_offset").unique()
+    lines_only = facts.states.is_empty()
     chosen = facts.records.filter(pl.col("category").is_in(list(CATEGORIES))).join(
         told, on=["source_path", "byte_offset"], how="anti"
     )
@@ -64,7 +67,7 @@ def build_loose_incidents(facts: ClusterFacts, planned: PlannedWork) -> list[Inc
             [records.filter(~waiting), _without_startup(records.filter(waiting), planned)]
         )  # fmt: skip
         for part in _stretches(quiet):
-            if part.height >= CATEGORIES[category][1]:
+            if part.height >= (1 if lines_only else CATEGORIES[category][1]):
                 found.append(_incident(facts.cluster, category, part, last if isinstance(last, datetime) else None))
     return sorted(found, key=lambda i: (i.started_at is not None, str(i.started_at), i.incident_id))
 

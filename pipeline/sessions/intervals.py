@@ -24,7 +24,8 @@ SCHEMA: dict[str, Any] = {
     "peer": pl.String, "peer_node": pl.String, "state": pl.String, "category": pl.String,
     "started_at": TIME, "ended_at": TIME, "how_started": pl.String, "how_ended": pl.String,
     "first_error": pl.String, "last_error": pl.String, "errors": pl.List(pl.String),
-    "bgp_state": pl.String, "observed_by": pl.String, "observations": pl.UInt32, "is_first": pl.Boolean, "source_path": pl.String, "byte_offset": pl.UInt64,
+    "bgp_state": pl.String, "observed_by": pl.String, "observations": pl.UInt32,
+    "is_first": pl.Boolean, "source_path": pl.String, "byte_offset": pl.UInt64,
 }  # fmt: skip
 _HOW = {"log": "log", "probe": "probe"}
 

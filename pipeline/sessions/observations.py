@@ -28,7 +28,8 @@ _HARMLESS = r"TCP_MD5SIG: No such file|collision"
 
 SCHEMA: dict[str, Any] = {
     "speaker": pl.String, "end": pl.String, "node": pl.String, "protocol": pl.String, "peer": pl.String,
-    "peer_node": pl.String, "ts": TIME, "status": pl.String, "bgp_state": pl.String, "error": pl.String,
+    "peer_node": pl.String, "ts": TIME, "status": pl.String, "state": pl.String,
+    "bgp_state": pl.String, "error": pl.String,
     "category": pl.String, "observed_by": pl.String, "rank": pl.Int8, "source_path": pl.String,
     "byte_offset": pl.UInt64,
 }  # fmt: skip
@@ -58,7 +59,7 @@ def _from_states(facts: ClusterFacts) -> pl.DataFrame:
         (pl.col("state") == "up") & (pl.col("bgp_state").is_null()) & pl.col("last_error").is_null()
     )
     return states.select(
-        "ts", "node", "protocol", "peer", "bgp_state", "observed_by", "source_path", "byte_offset",
+        "ts", "node", "protocol", "peer", "state", "bgp_state", "observed_by", "source_path", "byte_offset",
         status=pl.when(up).then(pl.lit(UP)).otherwise(pl.lit(DOWN)),
         error=pl.when(up).then(None).otherwise(pl.col("last_error")),
     )  # fmt: skip
@@ -163,9 +164,18 @@ def _reconciled(ordered: pl.DataFrame, ends: pl.DataFrame, settings: SessionSett
     best = pl.col("rank").max().over(*END, "ts")
     dated = dated.filter(pl.col("rank") == best)
     kept = _without_late_probes(_without_skewed_tables(dated, settings), ends, settings)
-    return pl.concat([undated, _without_collisions(kept, settings)]).sort(
+    return pl.concat([undated, _without_last_steps(_without_collisions(kept, settings))]).sort(
         [*END, "ts"], nulls_last=False, maintain_order=True
     )
+
+
+def _without_last_steps(dated: pl.DataFrame) -> pl.DataFrame:
+    """A removed protocol still says that it stops and is down: it stays gone until it starts again."""
+    closing = pl.col("state").is_in(["stop", "down", "flush"]) & (pl.col("observed_by") == "log")
+    step = pl.when(pl.col("status") == GONE).then(pl.lit(GONE)).when(~closing.fill_null(False)).then(pl.lit("other"))
+    ordered = dated.sort([*END, "ts"], maintain_order=True).with_columns(_step=step.forward_fill().over(END))
+    gone = (pl.col("_step") == GONE).fill_null(False)
+    return ordered.with_columns(status=pl.when(gone).then(pl.lit(GONE)).otherwise("status")).drop("_step")
 
 
 def _without_collisions(dated: pl.DataFrame, settings: SessionSettings) -> pl.DataFrame:

@@ -19,7 +19,9 @@ def _grown(inventory: bool = True) -> Cluster:
         for hub in cluster.reflectors:
             cluster.never_up(client, hub, error_b="Error: Kernel MD5 auth failed")
     for hub in cluster.reflectors:
-        down: dict[str, tuple[str, str | None]] = dict.fromkeys(cluster.clients[-5:], ("Down", "Error: Kernel MD5 auth failed"))
+        down: dict[str, tuple[str, str | None]] = dict.fromkeys(
+            cluster.clients[-5:], ("Down", "Error: Kernel MD5 auth failed")
+        )
         cluster.table(hub, 300, down)
     return cluster
 

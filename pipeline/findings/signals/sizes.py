@@ -86,14 +86,24 @@ def _limit_fields(case: Case, rows: list[dict[str, Any]]) -> dict[str, str]:
 
 def _size_proof(case: Case, row: dict[str, Any]) -> Proof:
     optmem, how = optmem_of(case.world.nodes, row["reflector"], row["ts"])
-    facts = case.world.facts.node_facts
-    named = facts.filter((pl.col("node") == row["reflector"]) & pl.col("fact").str.contains("optmem_max"))
-    source, offset = (None, None) if named.is_empty() else named.select("source_path", "byte_offset").row(0)
+    source, offset = _size_source(case, row)
     text = (
         f"{row['md5_peers']} password peers, {row['established_peers']} established, room for "
         f"{row['md5_key_limit']} keys (optmem_max {optmem}{'' if how == 'set' else ', kernel default'})"
     )
     return Proof(text, row["ts"], row["reflector"], None, source, offset)
+
+
+def _size_source(case: Case, row: dict[str, Any]) -> tuple[str | None, int | None]:
+    """The status table that was counted, else where the setting was read."""
+    tables = case.world.tables.get(row["reflector"])
+    if tables is not None:
+        counted = tables.filter(pl.col("ts") == row["ts"])
+        if not counted.is_empty():
+            return counted["source_path"][0], counted["byte_offset"][0]
+    facts = case.world.facts.node_facts
+    named = facts.filter((pl.col("node") == row["reflector"]) & pl.col("fact").str.contains("optmem_max"))
+    return (None, None) if named.is_empty() else named.select("source_path", "byte_offset").row(0)
 
 
 @signal

@@ -1,0 +1,92 @@
+"""Every recording through the whole pipeline: its incidents against its truth, and no others.
+
+Compared are the cause, the nodes and sessions that suffer, whether it was planned work, and the times within two
+observation intervals (the loss is seen when a hold timer expires or when somebody next looks).
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.engines.local import InputOptions, ingest
+from pipeline.findings import Analysis, Finding, investigate
+from pipeline.sessions import load_cluster
+from pipeline.settings import Settings
+from pipeline.warehouse.writer import Warehouse
+
+SAMPLES = Path(__file__).resolve().parents[2] / "sample_logs"
+RECORDINGS = sorted(path.parent.name for path in SAMPLES.glob("*/truth.json"))
+MORE_NODES = {"duplicate-node-address"}
+"""Recordings in which the fault shakes sessions of further nodes for moments, which the truth does not count."""
+
+
+@pytest.fixture(scope="module", params=RECORDINGS)
+def recorded(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[dict[str, Any], Analysis]:
+    """The truth of a recording and what is found in it."""
+    name = str(request.param)
+    bundle = SAMPLES / name / "collected.tar.gz"
+    if not bundle.exists():
+        pytest.skip(f"{name}: no collected.tar.gz")
+    truth = json.loads((SAMPLES / name / "truth.json").read_text(encoding="utf-8"))
+    with Warehouse.open(tmp_path_factory.mktemp(name)) as warehouse:
+        ingest(warehouse, [str(bundle)], InputOptions(cluster=name), Settings())
+        return truth, investigate(load_cluster(warehouse.connection, name))
+
+
+def test_incidents(recorded: tuple[dict[str, Any], Analysis]) -> None:
+    truth, analysis = recorded
+    found = [(f.best.cause.id, f.incident.started_at) for f in analysis.findings]
+    assert [cause for cause, _ in found] == [incident["cause"] for incident in truth["incidents"]], found
+    for expected, finding in zip(truth["incidents"], analysis.findings, strict=True):
+        compare(expected, finding, truth)
+
+
+def compare(expected: dict[str, Any], finding: Finding, truth: dict[str, Any]) -> None:
+    """One incident against its truth."""
+    incident = finding.incident
+    assert finding.best.confidence >= 0.5
+    assert (incident.kind == "planned") == expected["planned"]
+    sessions = {tuple(sorted(pair)) for pair in expected["sessions"]}
+    seen = {tuple(sorted(name for name in pair)) for pair in incident.sessions}
+    if truth["scenario"] in MORE_NODES:
+        assert set(expected["nodes"]) <= set(incident.nodes)
+        assert sessions <= seen
+    else:
+        assert set(incident.nodes) == set(expected["nodes"])
+        assert seen == sessions
+    slack = timedelta(seconds=2 * truth["observation_interval_seconds"])
+    assert incident.started_at is not None
+    assert abs(incident.started_at - _time(expected["started_at"])) <= slack
+    assert (incident.ended_at is None) == (expected["ended_at"] is None)
+    if incident.ended_at is not None:
+        assert abs(incident.ended_at - _time(expected["ended_at"])) <= slack
+
+
+def test_groups(recorded: tuple[dict[str, Any], Analysis]) -> None:
+    truth, analysis = recorded
+    found = {frozenset(group.reflectors): group for group in analysis.groups if group.kind == "reflector"}
+    for expected in truth["groups"]:
+        if expected["kind"] == "reflector":
+            group = found[frozenset(expected["reflectors"])]
+            assert set(expected["members"]) <= set(group.members)
+            assert group.md5 == expected["md5"]
+
+
+def test_every_incident_has_evidence_that_can_be_looked_up(recorded: tuple[dict[str, Any], Analysis]) -> None:
+    _, analysis = recorded
+    for finding in analysis.findings:
+        supports = [proof for role, proof in finding.best.evidence if role == "supports"]
+        assert any(proof.source_path and proof.byte_offset is not None for proof in supports)
+        assert finding.best.summary
+        assert finding.best.remedy
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
