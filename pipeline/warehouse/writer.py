@@ -27,6 +27,8 @@ DERIVED_TABLES = (
     "diagnoses",
     "effects",
     "evidence",
+    "exposure",
+    "forecasts",
     "group_sizes",
     "incidents",
     "node_addresses",

@@ -1,7 +1,7 @@
 -- Failures per observed session-hour. Only hours in which an end was observed count: a bucket without them has
 -- no row, and a group without failures has rows with 0. A session seen from both ends is one session: its hours
--- are those of the end that was observed longer. The limits are Byar's approximation of the exact Poisson ones
--- (within 1 % from one failure on).
+-- are those of the end that was observed longer. Work that somebody planned is no failure. The limits are the exact Poisson ones
+-- (Garwood) up to 100 failures, from there on Byar's approximation of them (within 0.01 %).
 CREATE OR REPLACE VIEW failure_rates AS
 WITH observed AS (
   SELECT cluster, node, coalesce(peer_node, peer) AS other, state, category, started_at, ended_at,
@@ -40,12 +40,26 @@ WITH observed AS (
 ), exposure AS (
   SELECT bucket, cluster, group_name, calico_version, sum(hours) AS session_hours
   FROM by_pair GROUP BY ALL HAVING sum(hours) > 0
+), planned AS (
+  -- A loss belongs to planned work when an incident with such a cause covers it and no other incident does.
+  SELECT cluster, group_name, started_at - INTERVAL 5 SECOND AS started_at, ended_at + INTERVAL 5 SECOND AS ended_at
+  FROM incidents AS i
+  WHERE cause IN ('planned_restart', 'peer_deconfigured', 'startup_transient') AND NOT EXISTS (
+    FROM incidents AS o
+    WHERE o.cluster = i.cluster AND o.group_name = i.group_name
+      AND o.cause NOT IN ('planned_restart', 'peer_deconfigured', 'startup_transient')
+      AND o.started_at <= i.ended_at AND coalesce(o.ended_at, i.ended_at) >= i.started_at
+  )
 ), failed AS (
   SELECT bucket, cluster, group_name, calico_version, category,
          count(DISTINCT pair || ' ' || epoch_us(time_bucket(INTERVAL 5 MINUTE, started_at))) AS failures
   FROM versioned
   WHERE state <> 'up' AND category IS NOT NULL AND category <> 'benign'
     AND bucket = time_bucket(INTERVAL 1 HOUR, started_at)
+    AND NOT EXISTS (
+      FROM planned AS p WHERE p.cluster = versioned.cluster AND p.group_name = versioned.group_name
+       AND versioned.started_at BETWEEN p.started_at AND p.ended_at
+    )
   GROUP BY ALL
 ), kinds AS (
   SELECT DISTINCT cluster, group_name, category FROM failed
@@ -61,10 +75,12 @@ WITH observed AS (
 )
 SELECT r.bucket, r.cluster, r.group_name, r.category, r.calico_version, z.configured_peers, r.session_hours,
        CAST(r.failures AS UBIGINT) AS failures, r.failures / r.session_hours AS rate,
-       CASE WHEN r.failures = 0 THEN 0
-            ELSE r.failures * (1 - 1 / (9 * r.failures) - 1.96 / (3 * sqrt(r.failures))) ** 3 / r.session_hours END AS rate_low,
-       (r.failures + 1) * (1 - 1 / (9 * (r.failures + 1)) + 1.96 / (3 * sqrt(r.failures + 1))) ** 3 / r.session_hours AS rate_high
+       coalesce(l.low, r.failures * (1 - 1 / (9 * r.failures) - 1.96 / (3 * sqrt(r.failures))) ** 3) / r.session_hours
+         AS rate_low,
+       coalesce(l.high, (r.failures + 1) * (1 - 1 / (9 * (r.failures + 1)) + 1.96 / (3 * sqrt(r.failures + 1))) ** 3)
+         / r.session_hours AS rate_high
 FROM rows AS r
+LEFT JOIN poisson_limits AS l ON l.failures = r.failures
 ASOF LEFT JOIN sizes AS z ON z.cluster = r.cluster AND z.group_name = r.group_name AND r.bucket + INTERVAL 1 HOUR >= z.ts;
 COMMENT ON VIEW failure_rates IS 'Failures per observed session-hour, by hour, group, category and version; hours without observation have no row.';
 COMMENT ON COLUMN failure_rates.bucket IS 'Start of the hour, UTC.';

@@ -33,6 +33,9 @@ CONTRACT = {
     "effects": "cluster category factor level reference adjusted_for method estimate ci_low ci_high p_value q_value groups "
     "failures session_hours verdict",
     "size_thresholds": "cluster category scope threshold ci_low ci_high p_value model verdict explained_by",
+    "exposure": "cluster group_name role size calico_version category started_at ended_at session_hours failures incidents",
+    "forecasts": "cluster group_name reflector as_of configured_peers limit_name limit_value headroom growth_per_day meets_at "
+    "meets_earliest meets_latest verdict",
     "loads": "load_id lines_read lines_parsed lines_unparsed lines_rejected",
     "sources": "load_id lines_read lines_parsed lines_unparsed lines_rejected",
     "rejects": "load_id source_path byte_offset reason",

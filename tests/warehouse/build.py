@@ -169,6 +169,10 @@ def derived() -> dict[str, pl.DataFrame]:
                      "verdict": "supported"}],
         "size_thresholds": [{"category": "md5_kernel_setup_failed", "scope": "md5_peers", "threshold": 150.0,
                              "verdict": "supported", "explained_by": "md5_key_limit"}],
+        "exposure": [{"group_name": "rr", "role": "client", "size": 152, "calico_version": "v3.22.4", "category": "any",
+                      "started_at": at(0), "ended_at": at(120), "session_hours": 2.5, "failures": 3, "incidents": 1}],
+        "forecasts": [{"group_name": "rr", "reflector": "rr1", "as_of": at(0), "configured_peers": 152,
+                       "limit_name": "md5_key_limit", "limit_value": 150.0, "headroom": -2.0, "verdict": "reached"}],
     }  # fmt: skip
     return {name: pl.DataFrame(given, infer_schema_length=None) for name, given in rows.items()}
 

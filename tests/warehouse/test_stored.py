@@ -13,8 +13,8 @@ from pipeline.warehouse.writer import Warehouse
 from tests.warehouse.build import build, contents
 from tests.warehouse.store import stored_versions, unpack
 
-# What this schema version added to an empty warehouse tells nothing about rows brought forward.
-STATE = ("schema_info", "warehouse_state", "derived_digests", "loads")
+# Tables that came after the oldest stored release, and counts that depend on them, cannot have the same rows.
+LATER = dict.fromkeys(("schema_info", "derived_digests", "exposure", "forecasts"), 0)
 
 
 def test_a_warehouse_of_the_first_release_is_stored() -> None:
@@ -25,9 +25,9 @@ def test_a_warehouse_of_the_first_release_is_stored() -> None:
 def test_a_stored_warehouse_comes_forward(version: str, tmp_path: Path) -> None:
     old = contents(unpack(version, tmp_path / "old"))
     new = contents(build(tmp_path / "new"))
-    assert {name: len(rows) for name, rows in old.items()} | {"schema_info": 0} == {
+    assert {name: len(rows) for name, rows in old.items()} | LATER == {
         name: len(rows) for name, rows in new.items()
-    } | {"schema_info": 0}
+    } | LATER
     with Warehouse.open(tmp_path / "old") as warehouse:
         assert schema_version(warehouse.connection) == known_version()
         publish(warehouse)

@@ -1,0 +1,205 @@
+"""The exposure table: how long sessions were observed, at which size and version, and how often they failed.
+
+Every rate, test and picture starts from it. Unobserved time is in neither number. Planned work leaves both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from pipeline.effects.losses import PAIR, losses_of, merged, observed_stretches, with_incidents
+from pipeline.sessions.facts import TIME
+
+SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
+    "cluster": pl.String, "group_name": pl.String, "role": pl.String, "size": pl.UInt32,
+    "calico_version": pl.String, "category": pl.String, "started_at": TIME, "ended_at": TIME,
+    "session_hours": pl.Float64, "failures": pl.UInt64, "incidents": pl.UInt64,
+}  # fmt: skip
+KEYS = ["cluster", "group_name", "role", "size", "calico_version"]
+ANY = "any"
+"""Category of the rows that count every failure, whatever was said."""
+_ROLES = ("client", "between reflectors", "mesh", "external")
+_US_PER_HOUR = 3.6e9
+
+Tables = Mapping[str, pl.DataFrame]
+INPUTS = ("session_intervals", "bgp_groups", "group_sizes", "nodes", "incidents")
+
+
+def build_exposure(tables: Tables) -> pl.DataFrame:
+    """Contract-style table ``exposure`` (columns ``SCHEMA``) from the derived tables of any number of clusters.
+
+    One row for each cluster, group, role, size, version and category that was seen in the group, and one with
+    category ``any``; groups without failures have that row with 0. ``size`` is what the session's reflector (or
+    mesh) had configured before the event: a smaller count that comes after it does not count, because nodes
+    leave while things fail; a larger one holds since the count before it. ``calico_version`` is the client's.
+    """
+    tables = {name: _utc(tables[name]) for name in INPUTS}
+    stretches = observed_stretches(tables["session_intervals"])
+    places = _places(stretches, tables["bgp_groups"])
+    if places.is_empty():
+        return pl.DataFrame(schema=SCHEMA)
+    placed = losses_of(stretches).join(places, on=PAIR, how="inner")
+    losses = with_incidents(placed, tables["incidents"])
+    epochs = _sizes(tables["group_sizes"], places)
+    versions = _versions(tables["nodes"])
+    known = (
+        merged(stretches, PAIR)
+        .group_by([*PAIR, "run"]).agg(pl.col("start").min(), pl.col("end").max())
+        .join(places, on=PAIR, how="inner").with_columns(sign=pl.lit(1))
+    )  # fmt: skip
+    planned = losses.filter("planned").select(*PAIR, "start", end="until").join(places, on=PAIR)
+    off = merged(planned, PAIR).group_by([*PAIR, "run"]).agg(pl.col("start").min(), pl.col("end").max()).join(
+        places, on=PAIR
+    )  # fmt: skip
+    pieces = pl.concat([known, off.with_columns(sign=pl.lit(-1))], how="diagonal_relaxed")
+    hours = _hours(_cut(_cut(pieces, epochs, "hub"), versions, "client"))
+    failed = _counts(losses.filter(~pl.col("planned")), epochs, versions)
+    return _table(hours, failed)
+
+
+def _utc(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.with_columns(
+        pl.col(name).dt.convert_time_zone("UTC").dt.cast_time_unit("us")
+        for name, kind in frame.schema.items()
+        if isinstance(kind, pl.Datetime) and kind.time_zone is not None
+    )
+
+
+def _places(stretches: pl.DataFrame, groups: pl.DataFrame) -> pl.DataFrame:
+    """Group, role, hub and client of each session; the first of ``_ROLES`` where several fit."""
+    pairs = stretches.select(*PAIR, "near", "far").unique()
+    ways = pl.concat([pairs, pairs.select(*PAIR, near="far", far="near")]).unique()
+    named = groups.select("cluster", "group_name", "kind", "reflectors", "members").unique(
+        ["cluster", "group_name"], keep="last", maintain_order=True
+    )
+    hubs = named.filter(pl.col("kind") != "mesh").select(
+        "cluster", "group_name", "kind", near="reflectors"
+    ).explode("near")  # fmt: skip
+    members = named.select("cluster", "group_name", "kind", "members").explode("members")
+    of_hub = ways.join(hubs, on=["cluster", "near"])
+    clients = of_hub.join(
+        members.select("cluster", "group_name", far="members"), on=["cluster", "group_name", "far"], how="semi"
+    ).with_columns(role=pl.when(pl.col("kind") == "external").then(pl.lit("external")).otherwise(pl.lit("client")))
+    between = of_hub.join(
+        hubs.select("cluster", "group_name", far="near"), on=["cluster", "group_name", "far"], how="semi"
+    ).with_columns(role=pl.lit("between reflectors"))
+    mesh = members.filter(pl.col("kind") == "mesh").select("cluster", "group_name", "kind", near="members")
+    meshed = (
+        ways.join(mesh, on=["cluster", "near"])
+        .join(mesh.select("cluster", "group_name", far="near"), on=["cluster", "group_name", "far"], how="semi")
+        .with_columns(role=pl.lit("mesh"))
+    )
+    order = pl.col("role").replace_strict({r: n for n, r in enumerate(_ROLES)}, return_dtype=pl.Int8)
+    return (
+        pl.concat([clients, between, meshed], how="vertical_relaxed")
+        .sort(order, "group_name", "near")
+        .unique(PAIR, keep="first", maintain_order=True)
+        .select(*PAIR, "group_name", "role", hub="near", client="far")
+    )
+
+
+def _sizes(sizes: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
+    """Epochs of constant size of each hub: cluster, hub, size, since, until."""
+    peers = places.group_by("cluster", "group_name", "hub").agg(pl.len().alias("seen"))
+    mesh = places.filter(pl.col("role") == "mesh").group_by("cluster", "group_name").agg(
+        pl.concat_list("hub", "client").explode().n_unique().alias("nodes")
+    )  # fmt: skip
+    counted = (
+        sizes.filter(pl.col("ts").is_not_null())
+        .group_by("cluster", "ts", hub="reflector").agg(size=pl.col("configured_peers").max())
+        .sort("cluster", "hub", "ts")
+        .with_columns(
+            size=pl.max_horizontal("size", pl.col("size").shift(-1).over("cluster", "hub")),
+            since=pl.when(pl.col("ts") == pl.col("ts").min().over("cluster", "hub")).then(None).otherwise("ts"),
+        )
+        .filter((pl.col("size") != pl.col("size").shift(1).over("cluster", "hub")).fill_null(True))
+        .with_columns(until=pl.col("since").shift(-1).over("cluster", "hub"))
+    )  # fmt: skip
+    bare = (
+        peers.join(counted.select("cluster", "hub").unique(), on=["cluster", "hub"], how="anti")
+        .join(mesh, on=["cluster", "group_name"], how="left")
+        .select("cluster", "hub", size=pl.coalesce(pl.col("nodes") - 1, "seen").cast(pl.UInt32))
+        .group_by("cluster", "hub").agg(pl.col("size").max())
+        .with_columns(since=pl.lit(None, dtype=TIME), until=pl.lit(None, dtype=TIME))
+    )  # fmt: skip
+    columns = ["cluster", "hub", "size", "since", "until"]
+    return pl.concat([counted.select(columns), bare.select(columns)], how="vertical_relaxed")
+
+
+def _versions(nodes: pl.DataFrame) -> pl.DataFrame:
+    """Stretches of one version of each node; what is known first holds since ever."""
+    ordered = (
+        nodes.filter(pl.col("calico_version").is_not_null())
+        .sort("cluster", "node", "valid_from", nulls_last=False)
+        .filter((pl.col("calico_version") != pl.col("calico_version").shift(1).over("cluster", "node")).fill_null(True))
+    )
+    first = pl.int_range(pl.len()).over("cluster", "node") == 0
+    return ordered.with_columns(since=pl.when(first).then(None).otherwise("valid_from")).select(
+        "cluster", "calico_version", "since", client="node",
+        until=pl.col("since").shift(-1).over("cluster", "node"),
+    )  # fmt: skip
+
+
+def _cut(pieces: pl.DataFrame, epochs: pl.DataFrame, key: str) -> pl.DataFrame:
+    """Cut pieces (start, end) at the bounds of the epochs of their hub or client and take the epoch's value."""
+    joined = pieces.join(epochs, on=["cluster", key], how="left")
+    return (
+        joined.with_columns(
+            start=pl.max_horizontal("start", "since"), end=pl.min_horizontal("end", "until"),
+        )
+        .filter(pl.col("end") > pl.col("start")).drop("since", "until")
+    )  # fmt: skip
+
+
+def _hours(pieces: pl.DataFrame) -> pl.DataFrame:
+    length = (pl.col("end") - pl.col("start")).dt.total_microseconds() / _US_PER_HOUR
+    watched = pl.col("sign") > 0
+    return (
+        pieces.group_by(KEYS)
+        .agg(
+            started_at=pl.col("start").filter(watched).min(), ended_at=pl.col("end").filter(watched).max(),
+            session_hours=(length * pl.col("sign")).sum(),
+        )
+        .filter(pl.col("session_hours") > 0)
+    )  # fmt: skip
+
+
+def _counts(losses: pl.DataFrame, epochs: pl.DataFrame, versions: pl.DataFrame) -> pl.DataFrame:
+    """Losses and incidents for each cell and category; an incident counts where its first loss was."""
+    points = losses.with_columns(end=pl.col("start") + pl.duration(microseconds=1)).drop("until")
+    placed = _cut(_cut(points, epochs, "hub"), versions, "client")
+    keyed = pl.concat([placed.with_columns(category=pl.lit(ANY)), placed])
+    order = ["start", "pair"]
+    first = pl.int_range(pl.len()).over("cluster", "category", "incident") == 0
+    return (
+        keyed.sort(order).with_columns(first=first)
+        .group_by([*KEYS, "category"]).agg(failures=pl.len(), incidents=pl.col("first").sum())
+    )  # fmt: skip
+
+
+def _table(hours: pl.DataFrame, failed: pl.DataFrame) -> pl.DataFrame:
+    group = ["cluster", "group_name"]
+    kinds = pl.concat([
+        failed.select(*group, "category"), hours.select(*group, category=pl.lit(ANY))
+    ]).unique()  # fmt: skip
+    filled = hours.join(kinds, on=group).join(failed, on=[*KEYS, "category"], how="left", nulls_equal=True)
+    return (
+        filled.with_columns(pl.col("failures", "incidents").fill_null(0))
+        .select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
+        .sort([*group, "role", "started_at", "size", "calico_version", "category"])
+    )
+
+
+def cells(exposure: pl.DataFrame, category: str = ANY) -> pl.DataFrame:
+    """The rows of one category, with 0 where a group was observed and never failed so."""
+    hours = exposure.filter(pl.col("category") == ANY)
+    if category == ANY:
+        return hours
+    found = exposure.filter(pl.col("category") == category).select(*KEYS, "failures", "incidents")
+    return (
+        hours.drop("failures", "incidents").with_columns(category=pl.lit(category))
+        .join(found, on=KEYS, how="left", nulls_equal=True)
+        .with_columns(pl.col("failures", "incidents").fill_null(0))
+    )  # fmt: skip

@@ -1,0 +1,126 @@
+"""Losses of sessions from the published intervals: one row for what both ends show of one loss.
+
+Left out of the count: the time a session needs to come up at first, and losses whose start nobody saw (they
+belong to the unobserved time, which is not in the denominator either). Planned work is marked, so that it can
+leave numerator and denominator together.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from pipeline.findings.failures import ENDS_TOLERANCE, PATIENCE, SETTLING, STARTUP
+from pipeline.sessions.facts import TIME
+from pipeline.sessions.reasons import BARE, SOFT
+
+PLANNED_CAUSES = ("planned_restart", "peer_deconfigured", "startup_transient")
+"""Causes of incidents that somebody meant, or that are the normal course of a start."""
+PAIR = ["cluster", "pair"]
+UP, DOWN = "up", "down"
+_SEPARATOR = "\x1f"
+
+
+def observed_stretches(intervals: pl.DataFrame) -> pl.DataFrame:
+    """Known stretches of sessions: cluster, pair, near, far, state, category, how_started, how_ended, start, end.
+
+    A stretch without an end lasts until the end of its cluster's data. Ends that name no other end, and
+    stretches without a time, cannot be counted.
+    """
+    latest = pl.max_horizontal("started_at", "ended_at").max().over("cluster")
+    far = pl.coalesce("peer_node", "peer")
+    return (
+        intervals.with_columns(end=pl.coalesce("ended_at", latest), far=far, last=latest)
+        .filter(
+            pl.col("state").is_in([UP, DOWN]) & pl.col("started_at").is_not_null() & pl.col("node").is_not_null()
+            & pl.col("far").is_not_null()
+        )
+        .select(
+            "cluster", pl.concat_list("node", "far").list.sort().list.join(_SEPARATOR).alias("pair"),
+            near="node", far="far", state="state", category="category", how_started="how_started",
+            how_ended="how_ended", start="started_at", end="end", last="last",
+        )
+    )  # fmt: skip
+
+
+def merged(pieces: pl.DataFrame, keys: list[str], slack: pl.Expr | None = None) -> pl.DataFrame:
+    """Join pieces (start, end) of one key that touch or lie within ``slack``; adds their number ``run``."""
+    ordered = pieces.sort([*keys, "start", "end"])
+    reach = pl.col("end").cum_max().over(keys).shift(1).over(keys)
+    apart = pl.col("start") > (reach if slack is None else reach + slack)
+    return ordered.with_columns(run=apart.fill_null(False).cum_sum().over(keys))
+
+
+def losses_of(stretches: pl.DataFrame) -> pl.DataFrame:
+    """Losses: cluster, pair, start, end (null while it lasts), until, category; see the module for what is out."""
+    if stretches.is_empty():
+        return _empty()
+    first = stretches.group_by([*PAIR, "near"]).agg(pl.col("start").min())
+    both = first.group_by(PAIR).agg(both_since=pl.col("start").max())
+    risen = stretches.filter(pl.col("state") == UP).group_by(PAIR).agg(first_up=pl.col("start").min())
+    rank = pl.when(pl.col("category") == BARE).then(2).when(pl.col("category").is_in(list(SOFT))).then(1).otherwise(0)
+    down = merged(stretches.filter(pl.col("state") == DOWN), PAIR, pl.lit(ENDS_TOLERANCE)).with_columns(rank=rank)
+    open_end = pl.col("how_ended").is_in(["end of data", "unobserved"])
+    found = (
+        down.sort([*PAIR, "run", "start", "rank", "category"])
+        .group_by([*PAIR, "run"], maintain_order=True)
+        .agg(
+            pl.col("start").min(), until=pl.col("end").max(), last=pl.col("last").max(),
+            category=pl.col("category").sort_by("rank", maintain_order=True).first(),
+            is_open=open_end.sort_by("end").last(), seen=(pl.col("how_started") != "unobserved").any(),
+        )
+        .join(both, on=PAIR, how="left").join(risen, on=PAIR, how="left")
+    )  # fmt: skip
+    return found.filter(pl.col("seen") & ~_startup()).select(
+        *PAIR, "start", pl.when(~pl.col("is_open")).then("until").alias("end"), "until",
+        pl.col("category").fill_null(BARE),
+    )  # fmt: skip
+
+
+def _startup() -> pl.Expr:
+    had_been_up = (pl.col("first_up") < pl.col("start")).fill_null(False)
+    later = had_been_up & (pl.col("start") - pl.col("both_since") > SETTLING)
+    begun = pl.max_horizontal("start", "both_since")
+    quick = ~pl.col("is_open") & (pl.col("until") - begun <= STARTUP)
+    unfinished = pl.col("is_open") & ~had_been_up & (pl.col("last") - begun <= PATIENCE)
+    return ~later & (quick | unfinished)
+
+
+def with_incidents(losses: pl.DataFrame, incidents: pl.DataFrame) -> pl.DataFrame:
+    """Add ``incident`` and ``planned``; losses need cluster, pair, group_name, start and category.
+
+    A loss belongs to the incident of its group that covers its start: one of the same category first, then one
+    that nobody planned, then the one that began last. A loss of no incident stands for itself.
+    """
+    numbered = losses.with_row_index("loss")
+    slack = pl.lit(ENDS_TOLERANCE)
+    candidates = (
+        numbered.select("loss", "cluster", "group_name", "start", "category")
+        .join(
+            incidents.filter(pl.col("started_at").is_not_null()).select(
+                "cluster", "incident_id", "cause", "started_at", "ended_at", of_group="group_name", kind="category"
+            ),
+            on="cluster",
+        )
+        .filter(
+            (pl.col("of_group").is_null() | (pl.col("of_group") == pl.col("group_name")))
+            & (pl.col("start") >= pl.col("started_at") - slack)
+            & (pl.col("ended_at").is_null() | (pl.col("start") <= pl.col("ended_at") + slack))
+        )
+        .with_columns(
+            other=pl.col("kind") != pl.col("category"), planned=pl.col("cause").is_in(list(PLANNED_CAUSES))
+        )
+        .sort("loss", "other", "planned", "started_at", "incident_id", descending=[False, False, False, True, False])
+        .group_by("loss", maintain_order=True)
+        .agg(pl.col("incident_id", "planned").first())
+    )
+    alone = pl.concat_str(pl.lit("alone "), pl.col("loss").cast(pl.String))
+    return (
+        numbered.join(candidates, on="loss", how="left", maintain_order="left")
+        .with_columns(incident=pl.coalesce("incident_id", alone), planned=pl.col("planned").fill_null(False))
+        .drop("loss", "incident_id")
+    )
+
+
+def _empty() -> pl.DataFrame:
+    text = dict.fromkeys(PAIR, pl.String)
+    return pl.DataFrame(schema={**text, "start": TIME, "end": TIME, "until": TIME, "category": pl.String})
