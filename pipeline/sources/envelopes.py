@@ -16,7 +16,7 @@ from datetime import datetime
 
 import polars as pl
 
-from pipeline.sources.jsonlines import JSON_LAYERS, strip_json
+from pipeline.sources.jsonlines import JSON_LAYERS, sniff_json_lines, strip_json, texts_inside
 from pipeline.sources.times import UTC_US, parse_stamps
 
 _ISO = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d+)?"
@@ -26,12 +26,16 @@ _PROGRAM = r"(?P<program>[A-Za-z0-9_./@()-]+?)(?:\[(?P<pid>\d+)\])?"
 
 @dataclass(frozen=True)
 class Envelope:
-    """One layer: ``pattern`` has the group ``rest`` and any of stamp, stream, part, host, program, pid, pod."""
+    """One layer: ``pattern`` has the group ``rest`` and any of stamp, stream, part, host, program, pid, pod.
+
+    ``one_host``: the layer is only believed when all its lines name the same host.
+    """
 
     name: str
     pattern: str
     style: str | None = None
     program: str | None = None
+    one_host: bool = False
 
     @property
     def groups(self) -> list[str]:
@@ -62,9 +66,31 @@ ENVELOPES: tuple[Envelope, ...] = (
         "ctime",
         "kernel",
     ),
-    Envelope("dmesg-iso", rf"^(?P<stamp>{_ISO}[+-]\d\d:\d\d) (?P<rest>[A-Za-z][\w .-]*: .*)$", "iso", "kernel"),
+    # only dmesg writes a comma before the fraction; rsyslog's files look the same otherwise
+    Envelope(
+        "dmesg-iso",
+        r"^(?P<stamp>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d,\d{6}[+-]\d\d:\d\d) (?P<rest>.*)$",
+        "iso",
+        "kernel",
+    ),
+    Envelope(
+        "journald-monotonic",
+        rf"^\[ *\d+\.\d{{6}}\] (?P<host>[\w.-]+) {_PROGRAM}: (?P<rest>.*)$",
+        one_host=True,
+    ),
     Envelope("dmesg", r"^(?:<\d+>)?\[ *\d+\.\d{6}\] (?P<rest>.*)$", None, "kernel"),
     Envelope("svlogd", r"^(?P<stamp>\d{4}-\d\d-\d\d_\d\d:\d\d:\d\d\.\d{5}) (?P<rest>.*)$", "iso_underscore"),
+    Envelope(
+        "journald-full",
+        r"^[A-Z][a-z]{2} (?P<stamp>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? (?:[A-Z]{1,5}|[+-]\d\d(?::?\d\d)?)) "
+        rf"(?P<host>[\w.-]+) {_PROGRAM}: (?P<rest>.*)$",
+        "named_zone",
+    ),
+    Envelope(
+        "journald-unix",
+        rf"^(?P<stamp>\d{{9,10}}\.\d{{6}}) (?P<host>[\w.-]+) {_PROGRAM}: (?P<rest>.*)$",
+        "epoch_s",
+    ),
     Envelope(
         "journald-iso",
         rf"^(?P<stamp>{_ISO}{_ZONE}) (?P<host>[\w.-]+) {_PROGRAM}: (?P<rest>.*)$",
@@ -77,6 +103,14 @@ ENVELOPES: tuple[Envelope, ...] = (
         "syslog",
     ),
     Envelope("svlogd-iso", r"^(?P<stamp>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{5}) (?P<rest>.*)$", "iso"),
+    Envelope(
+        "logcli-text",
+        rf"^(?P<stamp>{_ISO}{_ZONE}) \{{(?:[^}}]*?\bcontainer=\"(?P<container>[^\"]*)\")?"
+        r"(?:[^}]*?\bnode(?:_name)?=\"(?P<host>[^\"]*)\")?(?:[^}]*?\bpod=\"(?P<pod>[^\"]*)\")?"
+        r"[^}]*\} (?P<rest>.*)$",
+        "iso",
+    ),
+    Envelope("fluentd-file", rf"^(?P<stamp>{_ISO}{_ZONE})\t[\w.-]+\t(?P<rest>\{{.*\}})$", "iso"),
     Envelope("timestamps", rf"^(?P<stamp>{_ISO}{_ZONE}) (?P<rest>.*)$", "iso"),
     Envelope(
         "stern",
@@ -98,12 +132,16 @@ def detect_chain(lines: Sequence[str]) -> tuple[str, ...]:
     rest = [line for line in lines if line.strip()]
     chain: list[str] = []
     while rest and len(chain) < MAX_LAYERS:
-        found = _detect_layer(rest, chain)
-        if found is None:
+        inner = sniff_json_lines(rest)
+        found = inner or _detect_layer(rest, chain)
+        if found is None or found in chain:
             break
         chain.append(found)
-        matches = (_COMPILED[found].match(line) for line in rest)
-        rest = [(match["rest"] or "") for match in matches if match]
+        if inner:
+            rest = [text for text in texts_inside(rest, inner) if text.strip()]
+        else:
+            matches = (_COMPILED[found].match(line) for line in rest)
+            rest = [(match["rest"] or "") for match in matches if match]
     return tuple(chain)
 
 
@@ -111,15 +149,18 @@ def _detect_layer(lines: Sequence[str], outer: Sequence[str]) -> str | None:
     for envelope in ENVELOPES:
         if envelope.name in outer or _inside_syslog(envelope.name, outer):
             continue
-        hits = sum(1 for line in lines if _COMPILED[envelope.name].match(line))
-        if hits * 2 >= len(lines):
+        hits = [match for line in lines if (match := _COMPILED[envelope.name].match(line))]
+        if len(hits) * 2 >= len(lines) and (not envelope.one_host or len({match["host"] for match in hits}) == 1):
             return envelope.name
     return None
 
 
 def _inside_syslog(name: str, outer: Sequence[str]) -> bool:
     """Inside journald or syslog only the program's own text follows, except a kernel's uptime stamp."""
-    programs = {"rfc3164", "rfc5424", "journald-iso", "dmesg", "dmesg-time", "dmesg-iso"}
+    programs = {
+        "rfc3164", "rfc5424", "journald-iso", "journald-full", "journald-unix", "journald-monotonic", "journald-json",
+        "dmesg", "dmesg-time", "dmesg-iso",
+    }  # fmt: skip
     return bool(programs & set(outer)) and name != "dmesg"
 
 

@@ -87,7 +87,7 @@ LAYOUTS: tuple[Layout, ...] = (
         "cisco",
         "syslog",
     ),
-    Layout("json", r'^(?P<body>\{".*\})$', "json"),
+    Layout("json", r'^(?P<body>\{".*?(?:"ts":"(?P<stamp>[^"]+)".*)?\})$', "json", "iso"),
     Layout("level-word", r"^(?P<level>DEBUG|INFO|WARNING|ERROR|FATAL) (?P<body>.*)$", "go"),
 )
 _PLAIN = Layout("plain", r"^(?P<body>.*)$", "plain")

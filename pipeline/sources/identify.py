@@ -58,9 +58,11 @@ def _json(text: str, lines: list[str]) -> Identity | None:
     start = text.lstrip()[:1]
     if start not in ("{", "["):
         return None
-    layer = sniff_json_lines(lines)
-    if layer is not None:
-        return Identity("log", f"log:{layer}", f"every line is a JSON object of {layer}", (layer,))
+    chain = detect_chain(lines) if sniff_json_lines(lines) else ()
+    if chain:
+        return Identity(
+            "log", "log:" + "+".join(chain), f"half of the lines or more are JSON objects of {chain[0]}", chain
+        )
     if _RESOURCE_JSON.search(text):
         return Identity("document", "json", "JSON with kind, apiVersion or items")
     sure, segments = sniff_console(text)

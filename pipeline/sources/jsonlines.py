@@ -1,4 +1,5 @@
-"""Log lines that come as one JSON object each: Docker, fluent-bit, Vector, journald, logcli, Filebeat.
+"""Log lines that come as one JSON object each: Docker, fluent-bit, fluentd, Vector, journald, logcli,
+Filebeat, dumps of Elasticsearch.
 
 Which keys hold what is data (``SHAPES``); the first shape whose keys are in the first lines is taken. Values
 are read with JSONPath on the column, so the line inside may itself carry an envelope or a head.
@@ -18,45 +19,54 @@ from pipeline.sources.times import UTC_US, parse_stamps
 
 @dataclass(frozen=True)
 class Shape:
-    """JSONPath of each part; ``needs`` are keys that must stand in an object of this shape."""
+    """JSONPath of each part, or several to be tried in order; ``needs`` are keys that an object must have.
+
+    ``pieces``: a text without its line end goes on in the next object (Docker splits after 16 KiB).
+    """
 
     name: str
     needs: tuple[str, ...]
     text: str
-    stamp: str | None
+    stamp: str
     style: str = "iso"
-    parts: dict[str, str] = field(default_factory=dict)
+    parts: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    pieces: bool = False
 
 
-_KUBERNETES = {
-    "pod": "$.kubernetes.pod_name",
-    "host": "$.kubernetes.host",
-    "container": "$.kubernetes.container_name",
-}
+# What the many collectors call the same three names.
+_NAMES = {
+    "pod": ("$.kubernetes.pod_name", "$.kubernetes.pod.name"),
+    "host": ("$.kubernetes.host", "$.kubernetes.pod_node_name", "$.kubernetes.node.name", "$.kubernetes.node_name",
+             "$.hostname", "$.host.name"),
+    "container": ("$.kubernetes.container_name", "$.kubernetes.container.name"),
+    "stream": ("$.stream",),
+}  # fmt: skip
 SHAPES: tuple[Shape, ...] = (
-    Shape("docker", ("log", "stream", "time"), "$.log", "$.time", parts={"stream": "$.stream"}),
     Shape(
         "journald-json",
         ("MESSAGE", "__REALTIME_TIMESTAMP"),
         "$.MESSAGE",
         "$.__REALTIME_TIMESTAMP",
         "epoch_us",
-        {"host": "$._HOSTNAME", "program": "$.SYSLOG_IDENTIFIER", "pid": "$._PID"},
+        {"host": ("$._HOSTNAME",), "program": ("$.SYSLOG_IDENTIFIER", "$._COMM"), "pid": ("$._PID",)},
     ),
     Shape("logcli", ("labels", "line", "timestamp"), "$.line", "$.timestamp",
-          parts={"pod": "$.labels.pod", "host": "$.labels.node_name", "container": "$.labels.container"}),
-    Shape("vector", ("message", "source_type", "timestamp"), "$.message", "$.timestamp",
-          parts={"pod": "$.kubernetes.pod_name", "host": "$.kubernetes.pod_node_name",
-                 "container": "$.kubernetes.container_name", "stream": "$.stream"}),
-    Shape("filebeat", ("message", "@timestamp"), "$.message", "$['@timestamp']",
-          parts={"pod": "$.kubernetes.pod.name", "host": "$.kubernetes.node.name",
-                 "container": "$.kubernetes.container.name", "stream": "$.stream"}),
-    Shape("fluent-bit-time", ("log", "kubernetes", "time"), "$.log", "$.time", parts={**_KUBERNETES, "stream": "$.stream"}),
-    Shape("fluent-bit", ("log", "date"), "$.log", "$.date", parts={**_KUBERNETES, "stream": "$.stream"}),
-    Shape("fluentd", ("message", "kubernetes"), "$.message", "$.time", parts={**_KUBERNETES, "stream": "$.stream"}),
+          parts={"pod": ("$.labels.pod",), "container": ("$.labels.container",),
+                 "host": ("$.labels.node_name", "$.labels.node", "$.labels.hostname")}),
+    Shape("elasticsearch-dump", ("_source", "_index"), "$._source.message", "$._source['@timestamp']",
+          parts={name: tuple(path.replace("$.", "$._source.") for path in paths) for name, paths in _NAMES.items()}),
+    Shape("vector", ("message", "source_type", "timestamp"), "$.message", "$.timestamp", parts=_NAMES),
+    Shape("filebeat", ("message", "@timestamp"), "$.message", "$['@timestamp']", parts=_NAMES),
+    Shape("fluent-bit-time", ("log", "kubernetes", "time"), "$.log", "$.time", "epoch_or_iso", _NAMES),
+    Shape("fluent-bit-es", ("log", "@timestamp"), "$.log", "$['@timestamp']", "epoch_or_iso", _NAMES),
+    Shape("fluent-bit", ("log", "date"), "$.log", "$.date", "epoch_or_iso", _NAMES),
+    Shape("docker", ("log", "stream", "time"), "$.log", "$.time", parts={"stream": ("$.stream",)}, pieces=True),
+    Shape("fluentd", ("message", "kubernetes"), "$.message", "$.time", "epoch_or_iso", _NAMES),
+    Shape("fluentd-log", ("log", "kubernetes"), "$.log", "$.time", "epoch_or_iso", _NAMES),
 )  # fmt: skip
 _BY_NAME = {shape.name: shape for shape in reversed(SHAPES)}
 JSON_LAYERS = frozenset(_BY_NAME)
+_BYTES = r"^\[[0-9, ]*\]$"
 
 
 def sniff_json_lines(lines: Sequence[str]) -> str | None:
@@ -81,16 +91,63 @@ def _keys(line: str) -> set[str]:
     return set(value) if isinstance(value, dict) else set()
 
 
+def texts_inside(lines: Sequence[str], name: str) -> list[str]:
+    """The texts that objects of this shape carry; other lines as they are."""
+    path = _BY_NAME[name].text
+    frame = pl.DataFrame({"rest": list(lines)}, schema={"rest": pl.String})
+    return frame.select(pl.coalesce(_objects().str.json_path_match(path), "rest").str.strip_suffix("\n"))[
+        "rest"
+    ].to_list()
+
+
+def _objects() -> pl.Expr:
+    # json_path_match fails as a whole on text that is no JSON, so only objects are asked
+    return pl.when(pl.col("rest").str.starts_with("{") & pl.col("rest").str.ends_with("}")).then(pl.col("rest"))
+
+
 def strip_json(frame: pl.DataFrame, name: str, tz: str, reference: datetime | None) -> pl.DataFrame:
     """Takes the JSON layer off: rest, ts and the parts; a line that is no such object passes unchanged."""
     shape = _BY_NAME[name]
-    # json_path_match fails as a whole on text that is no JSON, so only objects are asked
-    is_object = pl.col("rest").str.starts_with("{") & pl.col("rest").str.ends_with("}")
-    source = pl.when(is_object).then(pl.col("rest"))
-    text = source.str.json_path_match(shape.text).str.strip_suffix("\n")
-    updates = [pl.coalesce(text, "rest").alias("rest")]
-    if shape.stamp:
-        stamp = parse_stamps(source.str.json_path_match(shape.stamp), shape.style, tz, reference)
-        updates.append(pl.coalesce("ts", stamp.cast(UTC_US)).alias("ts"))
-    updates += [pl.coalesce(source.str.json_path_match(path), part).alias(part) for part, path in shape.parts.items()]
-    return frame.with_columns(updates)
+    source = _objects()
+    found = frame.select(
+        "src",
+        text=source.str.json_path_match(shape.text),
+        stamp=source.str.json_path_match(shape.stamp),
+        **{
+            part: pl.coalesce(source.str.json_path_match(path) for path in paths) for part, paths in shape.parts.items()
+        },
+    )
+    text = _decoded(found["text"])
+    stamp = found.select(parse_stamps(pl.col("stamp"), shape.style, tz, reference).cast(UTC_US)).to_series()
+    given = [pl.coalesce(found[part], part).alias(part) for part in shape.parts]
+    if shape.pieces:
+        given.append(_pieces(found.select("src", text=text)).alias("part"))
+    return frame.with_columns(
+        pl.coalesce(text.str.strip_suffix("\n"), "rest").alias("rest"), pl.coalesce("ts", stamp).alias("ts"), *given
+    )
+
+
+def _pieces(found: pl.DataFrame) -> pl.Series:
+    """P for a text that goes on in the next object; a file in which no text has a line end has no pieces."""
+    whole = pl.col("text").str.ends_with("\n")
+    goes_on = ~whole & whole.any().over("src")
+    return found.select(pl.when(goes_on).then(pl.lit("P")).when(whole).then(pl.lit("F"))).to_series()
+
+
+def _decoded(texts: pl.Series) -> pl.Series:
+    """Journald writes a message that is no clean text as the list of its bytes."""
+    listed = texts.str.contains(_BYTES).fill_null(False)
+    if not listed.any():
+        return texts
+    return pl.Series(
+        texts.name,
+        [_from_bytes(text) if is_list else text for text, is_list in zip(texts, listed, strict=True)],
+        dtype=pl.String,
+    )
+
+
+def _from_bytes(text: str) -> str:
+    try:
+        return bytes(json.loads(text)).decode("utf-8", errors="replace")
+    except ValueError:
+        return text

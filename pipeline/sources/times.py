@@ -11,6 +11,8 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
+from pipeline.status.stamps import ZONES
+
 UTC_US = pl.Datetime("us", "UTC")
 STYLES = (
     "iso",
@@ -23,6 +25,8 @@ STYLES = (
     "epoch_us",
     "epoch_ns",
     "epoch_s",
+    "epoch_or_iso",
+    "named_zone",
 )
 _BASE = {
     "iso": "%Y-%m-%dT%H:%M:%S",
@@ -32,12 +36,27 @@ _BASE = {
 }
 
 
+_NAMED_ZONES = {
+    f" {name}": f"{'-' if hours < 0 else '+'}{abs(int(hours)):02}:{int(abs(hours) % 1 * 60):02}"
+    for name, hours in ZONES.items()
+    if len(name) > 1
+}
+
+
 def parse_stamps(stamps: pl.Expr, style: str, tz: str = "UTC", reference: datetime | None = None) -> pl.Expr:
     """Expression of type Datetime('us','UTC'); null where the text is no stamp of that style."""
     if style in _BASE:
         return _iso(stamps, _BASE[style], tz)
+    if style == "named_zone":
+        return _iso(stamps.str.replace_many(_NAMED_ZONES), _BASE["iso_space"], tz)
+    if style == "epoch_or_iso":
+        return pl.coalesce(parse_stamps(stamps, "epoch_s"), _iso(stamps, _BASE["iso"], tz))
+    if style == "epoch_s":
+        # the fraction of a second that a double holds is good to a microsecond until the year 2255
+        seconds = stamps.str.extract(r"^(\d{1,12}(?:\.\d+)?)$", 1).cast(pl.Float64, strict=False)
+        return (seconds * 1_000_000).round().cast(pl.Int64).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
     if style.startswith("epoch_"):
-        unit = {"epoch_s": 1_000_000, "epoch_us": 1, "epoch_ns": -1000}[style]
+        unit = {"epoch_us": 1, "epoch_ns": -1000}[style]
         number = stamps.cast(pl.Int64, strict=False)
         micros = number * unit if unit > 0 else number // -unit
         return micros.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")

@@ -10,7 +10,7 @@ _MONTHS = {
     m: i for i, m in enumerate(["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"], 1)
 }
 #: Hours east of UTC for the abbreviations that ``date`` prints; ambiguous ones are left to ``tz``.
-_ZONES = {
+ZONES = {
     "UTC": 0.0, "GMT": 0.0, "Z": 0.0, "WET": 0.0, "WEST": 1.0, "BST": 1.0, "CET": 1.0, "CEST": 2.0,
     "EET": 2.0, "EEST": 3.0, "MSK": 3.0, "EST": -5.0, "EDT": -4.0, "CDT": -5.0, "MST": -7.0, "MDT": -6.0,
     "PST": -8.0, "PDT": -7.0, "JST": 9.0, "KST": 9.0, "AEST": 10.0, "AEDT": 11.0, "NZST": 12.0, "NZDT": 13.0,
@@ -55,7 +55,7 @@ def _zone(text: str | None, tz: tzinfo) -> tzinfo:
     if text[0] in "+-":
         minutes = int(text[1:3]) * 60 + int(text[3:].lstrip(":") or 0)
         return timezone(timedelta(minutes=-minutes if text[0] == "-" else minutes)) if minutes < 1440 else tz
-    hours = _ZONES.get(text)
+    hours = ZONES.get(text)
     return tz if hours is None else timezone(timedelta(hours=hours))
 
 
