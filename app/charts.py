@@ -133,3 +133,100 @@ def generic(frame: pl.DataFrame, kind: str, x: str, y: Sequence[str], temporal: 
 def _field(name: str, kind: str) -> str:
     """A field by its name as it is: dots, brackets and colons in it have a meaning of their own otherwise."""
     return "".join("\\" + char if char in ".[]:\\'\"" else char for char in name) + f":{kind}"
+
+
+def heat(frame: pl.DataFrame, with_cluster: bool) -> Any:
+    """Node × time: how much of the observed session time was not up (cluster, node, moment, until, failing_percent)."""
+    name = pl.concat_str("cluster", pl.lit(" / "), "node") if with_cluster else pl.col("node")
+    data = frame.with_columns(name.alias("end"))
+    rows = data["end"].n_unique()
+    return (
+        alt.Chart(data)
+        .mark_rect()
+        .encode(
+            x=_time("moment", _span(frame, "moment", "until")),
+            x2="until:T",
+            y=alt.Y("end:N", title=None, sort=None, axis=alt.Axis(labelLimit=210)),
+            color=alt.Color(
+                "failing_percent:Q",
+                title=t("sessions.failing_percent"),
+                scale=alt.Scale(domain=[0, 100], range=["#9ecae1", "#fdae6b", "#a63603"]),
+                legend=alt.Legend(orient="top", gradientLength=200),
+            ),
+            tooltip=[
+                alt.Tooltip("end:N", title=t("col.node")),
+                _clock("moment", t("col.ts")),
+                alt.Tooltip("failing_percent:Q", title=t("sessions.failing_percent")),
+            ],
+        )
+        .properties(height=max(80, min(900, 15 * rows)))
+        .add_params(alt.selection_interval(name=BRUSH, encodings=["x"]))
+    )
+
+
+def sizes(frame: pl.DataFrame) -> Any:
+    """Configured, established and failed peers over time, and the key limit as a dashed line."""
+    names = {name: t(f"col.{name}") for name in ("configured", "established", "failed", "md5_key_limit")}
+    long = (
+        frame.select("moment", *names)
+        .unpivot(list(names), index="moment", variable_name="kind", value_name="peers")
+        .drop_nulls("peers")
+        .with_columns(pl.col("kind").replace_strict(names, default=None))
+    )
+    shown = list(names.values())
+    return (
+        alt.Chart(long)
+        .mark_line(interpolate="step-after", strokeWidth=2.5)
+        .encode(
+            x=_time("moment", _span(frame, "moment")),
+            y=alt.Y("peers:Q", title=t("groups.peers")),
+            color=alt.Color(
+                "kind:N",
+                title=None,
+                scale=alt.Scale(domain=shown, range=["#0072B2", "#009E73", "#D55E00", "#CC79A7"]),
+                legend=alt.Legend(orient="top"),
+            ),
+            strokeDash=alt.StrokeDash(
+                "kind:N", scale=alt.Scale(domain=shown, range=[[1, 0], [6, 2], [2, 2], [8, 4]]), legend=None
+            ),
+            tooltip=[
+                _clock("moment", t("col.ts")),
+                alt.Tooltip("kind:N", title=" "),
+                alt.Tooltip("peers:Q", title=" "),
+            ],
+        )
+        .properties(height=280)
+        .add_params(alt.selection_interval(name=BRUSH, encodings=["x"]))
+    )
+
+
+def rates(frame: pl.DataFrame, x: str, title: str) -> Any:
+    """Failures per session-hour with their intervals over size classes or versions."""
+    base = alt.Chart(frame).encode(x=alt.X(f"{x}:N", title=title, sort=None, axis=alt.Axis(labelAngle=0)))
+    tip = [
+        alt.Tooltip(f"{name}:N", title=t(f"col.{name}"))
+        for name in (x, "rate", "rate_low", "rate_high", "failures", "session_hours")
+    ]
+    bars = base.mark_rule(strokeWidth=2, color="#8A8A8A").encode(
+        y=alt.Y("rate_low:Q", title=t("groups.rate")), y2="rate_high:Q", tooltip=tip
+    )
+    points = base.mark_point(filled=True, size=90, color="#0072B2", opacity=1).encode(y="rate:Q", tooltip=tip)
+    return (bars + points).properties(height=260)
+
+
+def exposure(frame: pl.DataFrame) -> Any:
+    """Version × size class: observed session-hours as colour and number; an empty field was never observed."""
+    sizes_in_order = frame.sort("size_class", nulls_last=True)["peers_from"].unique(maintain_order=True).to_list()
+    base = alt.Chart(frame).encode(
+        x=alt.X("peers_from:N", title=t("groups.size"), sort=sizes_in_order, axis=alt.Axis(labelAngle=0)),
+        y=alt.Y("calico_version:N", title=None),
+    )
+    fields = base.mark_rect().encode(
+        color=alt.Color("session_hours:Q", title=t("col.session_hours"), scale=alt.Scale(range=["#deebf7", "#6baed6"])),
+        tooltip=[
+            alt.Tooltip(f"{name}:N", title=t(f"col.{name}"))
+            for name in ("calico_version", "peers_from", "session_hours", "groups")
+        ],
+    )
+    numbers = base.mark_text(color="#000000").encode(text=alt.Text("session_hours:Q", format=",.2f"))
+    return (fields + numbers).properties(height=max(90, 46 * frame["calico_version"].n_unique() + 60))

@@ -31,7 +31,7 @@ def render(incident_id: str) -> None:
         _claim(row, claims[0])
     _timeline(row)
     if len(claims) > 1:
-        _others(row, claims[1:])
+        _others(claims[1:])
     _concerned(row)
     _go_on(row)
 
@@ -143,7 +143,7 @@ def _timeline(row: dict[str, Any]) -> None:
         )
 
 
-def _others(row: dict[str, Any], claims: list[dict[str, Any]]) -> None:
+def _others(claims: list[dict[str, Any]]) -> None:
     st.subheader(t("incidents.ruled_out"), anchor=False)
     st.caption(t("incidents.ruled_out_about"))
     for claim in claims:

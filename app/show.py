@@ -21,9 +21,9 @@ from pipeline.warehouse.output import write_result
 from pipeline.warehouse.reader import Result
 
 PAGES = {
-    "overview": "pages/overview.py", "incidents": "pages/incidents.py", "sessions": "pages/sessions.py",
-    "groups": "pages/groups.py", "versions": "pages/versions.py", "templates": "pages/templates.py",
-    "logs": "pages/logs.py", "sql": "pages/sql.py", "explain": "pages/explain.py", "data": "pages/data.py",
+    "overview": "views/overview.py", "incidents": "views/incidents.py", "sessions": "views/sessions.py",
+    "groups": "views/groups.py", "versions": "views/versions.py", "templates": "views/templates.py",
+    "logs": "views/logs.py", "sql": "views/sql.py", "explain": "views/explain.py", "data": "views/data.py",
 }  # fmt: skip
 FORMATS = {"csv": "text/csv", "json": "application/json", "parquet": "application/vnd.apache.parquet"}
 TIME_FORMAT = "YYYY-MM-DD HH:mm:ss"
@@ -213,3 +213,12 @@ def place(name: str | None) -> str:
 def prose(text: str | None) -> None:
     """Sentences from the analysis, which quote log text: a paragraph for each line, marks escaped."""
     st.markdown("\n\n".join(md(line.strip()) for line in (text or "").splitlines() if line.strip()) or "–")
+
+
+def plain_table(
+    query: Query, key: str, *, order: Sequence[str] | None = None, columns: Mapping[str, Any] | None = None
+) -> dict[str, Any] | None:
+    """A page of rows without a foot of its own; returns the selected row."""
+    found = store.frame(query)
+    chosen = _draw(found, key, columns or {}, order, True, "auto")
+    return found.row(chosen, named=True) if chosen is not None and chosen < found.height else None

@@ -1,3 +1,0 @@
-from app import show
-
-show.title("logs")

@@ -1,0 +1,89 @@
+"""One session: what each of its two ends shows, side by side, and the lines they wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+import streamlit as st
+
+from app import charts, lines, palette, show, store, times
+from app.queries import sessions
+from app.queries.base import Scope
+from app.safe import md
+from app.texts import t, word
+
+
+def address(end: Mapping[str, Any]) -> dict[str, str | None]:
+    """What names an end in an address."""
+    return {"in_": end["cluster"], "node": end["node"], "peer": end["peer"], "protocol": end["protocol"]}
+
+
+def render(scope: Scope, cluster: str, node: str, peer: str, protocol: str | None) -> None:
+    """Both ends of the session that ``node`` has with ``peer``."""
+    show.link(t("sessions.back"), "sessions", icon=":material/arrow_back:")
+    found = store.frame(sessions.end(cluster, node, peer, protocol))
+    if found.is_empty():
+        show.empty(t("sessions.gone"))
+        return
+    here = found.row(0, named=True)
+    st.header(f"{md(node)} ↔ {md(here['peer_node'] or peer)}", anchor=False)
+    st.caption(f"{t('col.cluster')} {show.place(cluster)}")
+    other = None
+    if here["peer_node"]:
+        others = store.frame(sessions.other_end(cluster, node, here["peer_node"], protocol))
+        other = others.row(0, named=True) if others.height else None
+    _both(scope, here, other)
+    left, right = st.columns(2, gap="large")
+    with left:
+        _end(scope, here, "here")
+    with right:
+        if other is None:
+            _unseen(here)
+        else:
+            _end(scope, other, "there")
+
+
+def _both(scope: Scope, here: dict[str, Any], other: dict[str, Any] | None) -> None:
+    frames = []
+    query = None
+    for end in (here, other):
+        if end is not None:
+            asked = sessions.stretches(scope, end["cluster"], end["node"], end["peer"], end["protocol"])
+            query = query or asked
+            frames.append(store.frame(asked))
+    drawn = pl.concat(frames)
+    if drawn.is_empty() or query is None:
+        show.empty(t("sessions.no_stretch"))
+        return
+    show.picture(charts.stretches(times.axis(drawn)), query, "session-both", t("sessions.both"), brush=True)
+
+
+def _end(scope: Scope, end: dict[str, Any], key: str) -> None:
+    st.subheader(md(end["node"]), anchor=False)
+    health = "up" if end["state"] == "up" else "failing" if end["state"] else "unknown"
+    st.markdown(
+        f"{palette.HEALTH_ICON[health]} **{word('health', health)}** · {md(end['bgp_state'] or end['state'] or '–')}"
+    )
+    facts = {
+        "protocol": end["protocol"], "peer": end["peer"], "since": times.shown(end["since"]),
+        "observed_at": times.shown(end["observed_at"]),
+    }  # fmt: skip
+    st.caption(" · ".join(f"{t(f'col.{name}')} {md(value or '–')}" for name, value in facts.items()))
+    st.caption(t("col.last_error"))
+    show.log_text(end["last_error"] or t("sessions.no_error"))
+    st.caption(t("sessions.observed"))
+    query = sessions.observations(scope, end["cluster"], end["node"], end["peer"])
+    chosen = show.table(
+        query, f"observations-{key}", select=True, height=320,
+        order=["ts", "state", "bgp_state", "last_error", "observed_by", "source_path"],
+    )  # fmt: skip
+    if chosen:
+        lines.context(end["cluster"], chosen["source_path"], chosen["byte_offset"] or 0)
+
+
+def _unseen(here: dict[str, Any]) -> None:
+    st.subheader(md(here["peer_node"] or here["peer"]), anchor=False)
+    st.markdown(f"{palette.HEALTH_ICON['unknown']} **{word('health', 'unknown')}**")
+    show.empty(t("sessions.other_unseen"))

@@ -1,0 +1,140 @@
+"""The log explorer: find records, filter by clicking values, see what stands around one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+import streamlit as st
+
+from app import charts, filters, lines, show, store, times
+from app.queries import logs
+from app.queries.base import Scope
+from app.safe import code
+from app.texts import t
+
+PAGE = 200
+LONGEST = 120
+"""Characters of a value on a button."""
+
+
+def render(scope: Scope) -> None:
+    """The page."""
+    show.title("logs")
+    wanted = _wanted(scope)
+    total = store.one(logs.records(scope, wanted).counted())["n"]
+    _picture(scope, wanted)
+    records, patterns = st.tabs([t("logs.records", n=f"{total:,}"), t("logs.patterns")])
+    with records:
+        _records(scope, wanted, total)
+    with patterns:
+        st.caption(t("logs.patterns_about"))
+        show.table(logs.patterns(scope, wanted), "log-patterns", none=t("logs.none"))
+
+
+def _wanted(scope: Scope) -> logs.Wanted:
+    text = st.text_input(
+        t("logs.text"), key="text", bind="query-params", placeholder=t("logs.text_hint"), max_chars=300
+    )
+    template = st.query_params.get("template")
+    if template:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(t("logs.of_template"))
+            st.code(code(template), language=None)
+            show.link(t("logs.any_template"), "logs", icon=":material/close:", template=None)
+    # What is chosen now decides the numbers; the widgets below are drawn with the values they offer.
+    only, without = _chosen("f_"), _chosen("x_")
+    wanted = logs.Wanted((text or "").strip() or None, only, without, template)
+    offered = store.frame(logs.facets(scope, wanted))
+    with st.expander(t("logs.filter"), icon=":material/filter_alt:", expanded=True):
+        for facet in logs.FACETS:
+            _facet(facet, offered.filter(pl.col("facet") == facet))
+    only, without = _chosen("f_"), _chosen("x_")
+    return logs.Wanted(wanted.text, only, without, template)
+
+
+def _chosen(prefix: str) -> dict[str, list[str]]:
+    """Values chosen for each facet: what the widgets hold, before they are drawn for the first time the address."""
+    chosen = {}
+    for facet in logs.FACETS:
+        key = prefix + facet
+        values = st.session_state.get(key)
+        chosen[facet] = list(values) if values is not None else st.query_params.get_all(key)
+    return {facet: values for facet, values in chosen.items() if values}
+
+
+def _facet(facet: str, offered: pl.DataFrame) -> None:
+    counts = {row["value"]: row["events"] for row in offered.iter_rows(named=True) if row["value"] is not None}
+    keep = [value for value in _chosen("f_").get(facet, []) if value not in counts]
+    drop = [value for value in _chosen("x_").get(facet, []) if value not in counts]
+    values = [*counts, *keep]
+    if not values and not drop:
+        return
+    left, right = st.columns([3, 1], vertical_alignment="bottom")
+    with left:
+        st.pills(
+            t(f"col.{facet}"), values, selection_mode="multi", key=f"f_{facet}", bind="query-params",
+            format_func=lambda value: _label(value, counts),
+        )  # fmt: skip
+    with right:
+        st.multiselect(t("logs.not", facet=t(f"col.{facet}")), [*counts, *drop], key=f"x_{facet}", bind="query-params",
+                       placeholder=t("logs.not_hint"))  # fmt: skip
+
+
+def _label(value: str, counts: dict[str, int]) -> str:
+    shown = show.place(value[:LONGEST])
+    return f"{shown} ({counts[value]:,})" if value in counts else shown
+
+
+def _picture(scope: Scope, wanted: logs.Wanted) -> None:
+    extent = filters.extent(scope)
+    if extent is None:
+        return
+    query = logs.over_time(scope, wanted, times.step_for(*extent))
+    found = store.frame(query, 5000)
+    if not found.is_empty():
+        chart = charts.bars_over_time(times.axis(found), "moment", "category", "events")
+        show.picture(chart, query, "log-time", t("logs.over_time"), brush=True)
+
+
+def _records(scope: Scope, wanted: logs.Wanted, total: int) -> None:
+    if not total:
+        show.empty(t("logs.none"))
+        show.sql_of(logs.records(scope, wanted), "log-records")
+        return
+    pages = min(-(-total // PAGE), 500)
+    table, after = st.container(), st.container()
+    number = st.pagination(pages, key="page", bind="query-params") if pages > 1 else 1
+    with table:
+        chosen = _page(logs.records(scope, wanted).page(PAGE, number), number)
+        show.foot(logs.records(scope, wanted), "log-records")
+    if chosen:
+        with after:
+            record(chosen)
+
+
+def _page(query: Any, number: int) -> dict[str, Any] | None:
+    st.caption(t("logs.pick"))
+    return show.plain_table(
+        query, f"log-page-{number}", order=["ts", "node", "component", "severity", "category", "message", "peer", "cluster"],
+        columns={"message": st.column_config.TextColumn(t("col.message"), width="large")},
+    )  # fmt: skip
+
+
+def record(row: dict[str, Any]) -> None:
+    """A record in full, with its neighbours and ways to go on."""
+    st.subheader(t("logs.record"), anchor=False)
+    show.log_text(row["message"] or "")
+    with st.container(horizontal=True):
+        if row["ts"] is not None:
+            show.link(t("logs.around"), "logs", icon=":material/schedule:", range="around", at=row["ts"], span=1)
+        if row["node"]:
+            show.link(t("logs.this_node"), "logs", icon=":material/dns:", q=row["node"])
+        if row["template_id"]:
+            show.link(t("logs.same_template"), "logs", icon=":material/segment:", template=row["template_id"])
+        show.link(t("logs.explain"), "explain", icon=":material/search_insights:",
+                  in_=row["cluster"], source=row["source_path"], offset=row["byte_offset"])  # fmt: skip
+    lines.context(row["cluster"], row["source_path"], row["byte_offset"], around=10)
+
+
+render(st.session_state["scope"])

@@ -1,0 +1,58 @@
+"""Sessions: the map of nodes over time, the ends, or one session with both its ends when the address names it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import charts, filters, palette, session_view, show, store, times
+from app.queries import sessions
+from app.queries.base import Scope
+from app.texts import t, word
+
+
+def render(scope: Scope) -> None:
+    """The page."""
+    named = {name: st.query_params.get(name) for name in ("in", "node", "peer", "protocol")}
+    if named["in"] and named["node"] and named["peer"]:
+        session_view.render(scope, named["in"], named["node"], named["peer"], named["protocol"])
+        return
+    show.title("sessions")
+    _map(scope)
+    _ends(scope)
+
+
+def _map(scope: Scope) -> None:
+    st.subheader(t("sessions.map"), anchor=False)
+    extent = filters.extent(scope)
+    if extent is None:
+        show.empty(t("state.empty"))
+        return
+    query = sessions.heat(scope, *extent, times.step_for(*extent, buckets=80))
+    found = store.frame(query, 20_000)
+    if found.is_empty():
+        show.empty(t("sessions.none"))
+        show.sql_of(query, "sessions-map")
+        return
+    st.caption(t("sessions.map_about", n=sessions.MAP_NODES))
+    show.picture(
+        charts.heat(times.axis(found), scope.cluster is None), query, "sessions-map", t("sessions.map"), brush=True
+    )
+
+
+def _ends(scope: Scope) -> None:
+    st.subheader(t("sessions.ends"), anchor=False)
+    health = st.pills(
+        t("col.health"), list(palette.HEALTH), key="health", bind="query-params",
+        format_func=lambda name: f"{palette.HEALTH_ICON[name]} {word('health', name)}",
+    )  # fmt: skip
+    st.caption(t("sessions.pick"))
+    chosen = show.table(
+        sessions.ends(scope, health), "sessions-ends", select=True, none=t("sessions.none"),
+        order=["health", "node", "peer_node", "peer", "bgp_state", "last_error", "other_state", "other_last_error", "since",
+               "category", "protocol", "cluster"],
+    )  # fmt: skip
+    if chosen and chosen["node"] and chosen["peer"]:
+        show.go("sessions", **session_view.address(chosen))
+
+
+render(st.session_state["scope"])
