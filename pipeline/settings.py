@@ -36,6 +36,9 @@ class Settings:
     record_lines: int = _setting(
         2000, "lines joined into one record at most: a goroutine dump fits, a runaway does not"
     )
+    record_bytes: int = _setting(
+        64 << 10, "bytes from the first to the last line of a record at most: four times the text that is kept"
+    )
     message_bytes: int = _setting(16 << 10, "text kept of one record: felix configuration dumps fit")
     member_bytes: int = _setting(8 << 30, "decompressed bytes of one archive member at most")
     archive_members: int = _setting(200_000, "members of one archive at most: a bundle of 1,000 nodes fits")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import polars as pl
@@ -24,24 +24,26 @@ from pipeline.engines.facts import (
     TALLY,
     Facts,
 )
-from pipeline.engines.readers import QuietFacts, read_console, read_logs
+from pipeline.engines.readers import BLANK, CONTINUATION, NO_LOGS, NO_QUIET, UNSAID, QuietFacts, read_console, read_logs
 from pipeline.frames import conform
 from pipeline.grammar import Ruleset
 from pipeline.settings import Settings
 from pipeline.sources.identify import Identity
 
-CONTINUATION = "(continuation of the record before)"
-BLANK = "(blank line)"
 FRAME = "(heading, border or prompt)"
+__all__ = ["BLANK", "CONTINUATION", "FRAME", "Piece", "Understood", "parse", "understand_pieces"]
 NOTHING = "{}"
 LOUD = ("warning", "error", "fatal")
+NODE_FACT_PARAMS = ("calico_version", "bird_version", "node_name", "kernel_version")
 
 
 @dataclass(frozen=True)
 class Piece:
     """Bytes of one source and what is known of it; ``offset`` is where the bytes stand in it.
 
-    ``node`` and ``pod`` come from the path or the command line; ``reference`` is the time at which the source
+    The records that begin from ``begin`` up to ``end`` are the piece's own; bytes around that range belong to
+    other pieces and only tell what these records go on with (see ``ranges``). ``tail`` counts bytes of an
+    overlong last line that were left out. ``node`` and ``pod`` come from the path or the command line; ``reference`` is the time at which the source
     was written or collected (its modification time or the stamp in its name).
     """
 
@@ -56,6 +58,9 @@ class Piece:
     service: str | None = None
     tz: str = "UTC"
     reference: datetime | None = None
+    begin: int = 0
+    end: int | None = None
+    tail: int = 0
 
 
 @dataclass(frozen=True)
@@ -69,42 +74,68 @@ class Understood:
 
 
 def understand_pieces(pieces: Sequence[Piece], ruleset: Ruleset, settings: Settings) -> Understood:
-    """Read the pieces and ask the grammar; rows keep the order of sources and offsets."""
+    """Read the pieces and ask the grammar everything; rows keep the order of sources and offsets."""
+    read = _judge_pieces(pieces, ruleset, settings)
+    return replace(read, spoken=_prefer_reader(ruleset.with_fields(read.spoken)))
+
+
+def _judge_pieces(pieces: Sequence[Piece], ruleset: Ruleset, settings: Settings) -> Understood:
+    """Read the pieces and ask the grammar what each record is; fields are not taken out yet."""
     logs = [piece for piece in pieces if piece.identity.family in ("log", "export")]
     others = [piece for piece in pieces if piece.identity.family in ("console", "document", "config")]
-    lines = read_logs(logs, settings)
-    quiet = read_console(others)
-    records = pl.concat([lines.records, quiet.records])
-    spoken = _prefer_reader(ruleset.understand(records.filter(~pl.col("silent"))))
+    lines = read_logs(logs, settings) if logs else NO_LOGS
+    quiet = read_console(others) if others else NO_QUIET
+    records = pl.concat([lines.records, quiet.records]) if others else lines.records
+    if not others:
+        return Understood(ruleset.judge(records), lines.unsaid, quiet, lines.rejects)
     framing = _lines_of(records.filter(pl.col("silent")))
-    silent = pl.concat([lines.blank.with_columns(shape=pl.lit(BLANK)), framing.with_columns(shape=pl.lit(FRAME))])
+    silent = pl.concat([lines.unsaid, conform(framing.with_columns(shape=pl.lit(FRAME)), UNSAID)])
+    spoken = ruleset.judge(records.filter(~pl.col("silent")))
     return Understood(spoken, silent, quiet, pl.concat([lines.rejects, conform(quiet.rejects, REJECTS)]))
 
 
 def parse(pieces: Sequence[Piece], ruleset: Ruleset, settings: Settings) -> Facts:
-    """Facts of the pieces: counts of all lines, and whole the records that matter."""
-    read = understand_pieces(pieces, ruleset, settings)
-    spoken, quiet = read.spoken, read.quiet
+    """Facts of the pieces: counts of all lines, and whole the records that matter.
+
+    Most lines are benign and only counted, so fields are taken out of the rest alone.
+    """
+    read = _judge_pieces(pieces, ruleset, settings)
+    quiet = read.quiet
+    kept = _keep(read.spoken, settings.template_examples)
+    telling = pl.col("rule").is_in(_telling_rules(ruleset))
+    told = _prefer_reader(ruleset.with_fields(read.spoken.with_columns(kept=kept).filter(pl.col("kept") | telling)))
     return Facts(
-        records=conform(_keep(spoken, settings.template_examples), RECORDS),
-        counts=pl.concat([_count(spoken), _count_silent(read.silent)]),
-        states=pl.concat([conform(_log_states(spoken), STATES), conform(quiet.states, STATES)]),
+        records=conform(
+            told.filter("kept").with_columns(byte_offset=pl.col("offset"), byte_length=pl.col("length")), RECORDS
+        ),
+        counts=pl.concat([_count(read.spoken), _count_silent(read.silent)]),
+        states=pl.concat([conform(_log_states(told), STATES), conform(quiet.states, STATES)]),
         resources=conform(quiet.resources, RESOURCES),
-        node_facts=pl.concat([conform(_log_facts(spoken), NODE_FACTS), conform(quiet.node_facts, NODE_FACTS)]),
+        node_facts=pl.concat([conform(_log_facts(told), NODE_FACTS), conform(quiet.node_facts, NODE_FACTS)]),
         rejects=read.rejects,
-        observed=conform(_observed(spoken), OBSERVED),
-        tally=conform(_tally(pieces, spoken, read.silent, read.rejects), TALLY),
+        observed=conform(_observed(read.spoken), OBSERVED),
+        tally=conform(_tally(pieces, read.spoken, read.silent, read.rejects), TALLY),
     )
+
+
+def _telling_rules(ruleset: Ruleset) -> list[str]:
+    """Rules whose fields are needed of every record: they speak of sessions, or name a fact of the node."""
+    return [
+        rule.id
+        for rule in ruleset.rules
+        if rule.session or rule.id.startswith("probe.") or set(rule.groups) & set(NODE_FACT_PARAMS)
+    ]
 
 
 def _prefer_reader(spoken: pl.DataFrame) -> pl.DataFrame:
     peer = pl.coalesce("read_peer", "peer")
+    alone = (pl.col("peers").list.len() == 0) & peer.is_not_null()
     return spoken.with_columns(
         protocol=pl.coalesce("read_protocol", "protocol"),
         peer=peer,
-        peers=pl.when((pl.col("peers").list.len() == 0) & peer.is_not_null())
-        .then(pl.concat_list(peer))
-        .otherwise(pl.col("peers")),
+        peers=pl.when(alone).then(pl.concat_list(peer)).otherwise(pl.col("peers"))
+        if spoken.select(alone.any()).item()
+        else pl.col("peers"),
         params=_merge_params(spoken["read_params"], spoken["params"]),
     )
 
@@ -121,36 +152,42 @@ def _merge_params(read: pl.Series, said: pl.Series) -> pl.Series:
     return pl.Series("params", merged, dtype=pl.String)
 
 
-def _keep(spoken: pl.DataFrame, examples: int) -> pl.DataFrame:
+def _keep(spoken: pl.DataFrame, examples: int) -> pl.Series:
     """Records that matter: not benign, or loud, or among the first of their shape in their source."""
-    matters = (pl.col("category") != "benign") | pl.col("level").is_in(LOUD)
-    early = pl.int_range(pl.len()).over("src", "component", "rule", "shape") < examples
-    kept = spoken.filter(matters | early)
-    return kept.with_columns(byte_offset=pl.col("offset"), byte_length=pl.col("length"))
+    matters = (pl.col("category") != "benign") | pl.col("level").is_in(LOUD).fill_null(False)
+    rows = spoken.select("src", "component", "kind", matters=matters).with_row_index("row")
+    early = rows.filter(~pl.col("matters")).group_by("src", "component", "kind", maintain_order=True).head(examples)
+    return rows["matters"].scatter(early["row"], True)
 
 
 def _count(spoken: pl.DataFrame) -> pl.DataFrame:
+    """Physical lines by minute, place and shape; further lines of a record stand under a shape of their own."""
     keys = ["src", "minute", "node", "component", "level"]
     said = ["shape", "rule", "category", "severity"]
-    minutes = spoken.select(
-        *(pl.col(name) for name in ("src", "node", "component", "level", *said, "lines")),
-        minute=pl.col("ts").dt.truncate("1m"),
-    )
-    counts = minutes.group_by([*keys, *said], maintain_order=True).agg(
+    minutes = spoken.select("src", "node", "component", "level", "kind", "severity", "lines", minute=_minute())
+    counts = minutes.group_by([*keys, "kind", "severity"]).agg(
         # several objects may share a physical line: the first has it, the others count as events of no line
         events=(pl.col("lines") > 0).sum().cast(pl.UInt64),
         more=(pl.col("lines").cast(pl.Int64) - 1).clip(0).sum(),
     )
+    kinds = spoken.select("kind", *said[:3]).unique("kind")
+    counts = counts.join(kinds, on="kind", how="left").sort(keys + said)
     more = counts.filter(pl.col("more") > 0).group_by(["src", "minute", "node", "component"], maintain_order=True)
     joined = _count_silent(more.agg(events=pl.col("more").sum(), shape=pl.lit(CONTINUATION)))
     return pl.concat([conform(counts, COUNTS), joined])
+
+
+def _minute() -> pl.Expr:
+    # whole minutes by division: a tenth of the time that truncating a date takes
+    micros = pl.col("ts").to_physical() // 60_000_000 * 60_000_000
+    return micros.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
 
 
 def _lines_of(framing: pl.DataFrame) -> pl.DataFrame:
     """Physical lines of borders, headings and prompts, in the columns of the blank lines' counts."""
     keys = ["src", "minute", "node", "component", "level"]
     return (
-        framing.with_columns(minute=pl.col("ts").dt.truncate("1m"))
+        framing.with_columns(minute=_minute())
         .group_by(keys, maintain_order=True)
         .agg(events=pl.col("lines").sum().cast(pl.UInt64))
     )
@@ -194,7 +231,7 @@ def _log_facts(spoken: pl.DataFrame) -> pl.DataFrame:
     """Versions and names that programs print about their own node (rules whose params name a fact)."""
     said = spoken.filter(pl.col("rule").is_not_null() & ~pl.col("tabular"))
     facts = []
-    for name in ("calico_version", "bird_version", "node_name", "kernel_version"):
+    for name in NODE_FACT_PARAMS:
         value = pl.col("params").str.json_path_match(f"$.{name}")
         found = said.filter(pl.col("params").str.contains(f'"{name}"', literal=True)).select(
             "src",

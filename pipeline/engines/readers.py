@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from pipeline.engines.facts import NODE_FACTS, REJECTS, RESOURCES, STATES
+from pipeline.engines.ranges import RECORDS_AROUND, trim_piece, within
 from pipeline.frames import conform, schema
 from pipeline.inventory.bird_config import parse_bird_config
 from pipeline.inventory.documents import parse_documents
-from pipeline.redact import redact, redact_expr
+from pipeline.redact import redact, redact_expr, redact_series
 from pipeline.settings import Settings
+from pipeline.sources.birds import name_birds
 from pipeline.sources.envelopes import strip_envelopes
 from pipeline.sources.exports import Damage, read_exports
 from pipeline.sources.headers import parse_headers
@@ -44,16 +46,15 @@ READ = schema(
         "tabular": pl.Boolean, "silent": pl.Boolean,
     }
 )  # fmt: skip
-_BLANKS = schema(
+UNSAID = schema(
     {
-        "src": pl.UInt32,
-        "minute": UTC_US,
-        "node": pl.String,
-        "component": pl.String,
-        "level": pl.String,
-        "events": pl.UInt64,
+        "src": pl.UInt32, "minute": UTC_US, "node": pl.String, "component": pl.String, "level": pl.String,
+        "shape": pl.String, "events": pl.UInt64,
     }
-)
+)  # fmt: skip
+BLANK = "(blank line)"
+CONTINUATION = "(continuation of the record before)"
+_SHORT = 4096  # a blank line is short; looking at the length first spares the long ones
 SILENT_ROLES = ("detail", "frame", "stamp", "echo", "blank")
 
 
@@ -70,11 +71,17 @@ class QuietFacts:
 
 @dataclass(frozen=True)
 class LogFacts:
-    """Records of logs (schema ``READ``), the counts of their blank lines, and what could not be read."""
+    """Records of logs (schema ``READ``), counts of lines that say nothing of their own, and what was refused."""
 
     records: pl.DataFrame
-    blank: pl.DataFrame
+    unsaid: pl.DataFrame
     rejects: pl.DataFrame
+
+
+NO_LOGS = LogFacts(READ.to_frame(), UNSAID.to_frame(), REJECTS.to_frame())
+NO_QUIET = QuietFacts(
+    READ.to_frame(), STATES.to_frame(), RESOURCES.to_frame(), NODE_FACTS.to_frame(), REJECTS.to_frame()
+)
 
 
 def read_logs(pieces: Sequence[Piece], settings: Settings) -> LogFacts:
@@ -86,61 +93,80 @@ def read_logs(pieces: Sequence[Piece], settings: Settings) -> LogFacts:
 
     groups = groupby(sorted(pieces, key=alike), key=alike)
     parts = [_read_alike(list(group), settings) for _, group in groups]
+    if len(parts) == 1:
+        return parts[0]
     return LogFacts(
         pl.concat([READ.to_frame(), *(part.records for part in parts)]).sort("src", "offset"),
-        pl.concat([_BLANKS.to_frame(), *(part.blank for part in parts)]),
+        pl.concat([UNSAID.to_frame(), *(part.unsaid for part in parts)]),
         pl.concat([REJECTS.to_frame(), *(part.rejects for part in parts)]),
     )
 
 
 def _read_alike(pieces: Sequence[Piece], settings: Settings) -> LogFacts:
+    """Reads cut pieces with little around them first; with all of it only where that is not enough."""
+    near = [trim_piece(piece, RECORDS_AROUND * settings.record_bytes) for piece in pieces]
+    facts, sure = _read_lines(near, settings)
+    if sure or all(a is b for a, b in zip(near, pieces, strict=True)):
+        return facts
+    return _read_lines(pieces, settings)[0]
+
+
+def _read_lines(pieces: Sequence[Piece], settings: Settings) -> tuple[LogFacts, bool]:
+    """The facts, and whether more of the sources around the pieces could not change them."""
     first = pieces[0]
-    chunks = [Chunk(p.src, p.data, p.offset) for p in pieces]
-    blank, rejects = _BLANKS.to_frame(), REJECTS.to_frame()
+    chunks = [Chunk(p.src, p.data, p.offset, p.tail) for p in pieces]
+    unsaid, rejects = UNSAID.to_frame(), REJECTS.to_frame()
     if first.identity.family == "export":
         frame, broken = read_exports(chunks, first.identity.chain[0], first.tz, first.reference)
-        rejects = _refused(broken)
+        frame, rejects = frame.with_columns(overflow=pl.lit(False)), _refused(broken)
     else:
         lines = split_lines(chunks, settings.line_bytes)
-        empty = lines["raw"].str.strip_chars() == ""
-        blank = lines.filter(empty).group_by("src", maintain_order=True).agg(events=pl.len().cast(pl.UInt64))
-        frame = strip_envelopes(lines.filter(~empty), first.identity.chain, first.tz, first.reference)
-        frame = join_pieces(frame, settings.record_lines)
-    frame = join_continuations(parse_headers(frame, first.tz, first.reference), settings.record_lines)
-    frame = place_in_time(frame).join(_about(pieces), on="src", how="left", suffix="_known", maintain_order="left")
-    body = pl.col("body").str.strip_chars_start(" \t").str.slice(0, settings.message_bytes)
+        empty = (lines["length"] < _SHORT) & (lines["raw"].str.strip_chars() == "")
+        if empty.any():
+            unsaid = _unsaid(within(lines.filter(empty), pieces), BLANK)
+            lines = lines.filter(~empty)
+        frame = strip_envelopes(lines, first.identity.chain, first.tz, first.reference)
+        frame = join_pieces(frame, settings.record_lines, settings.record_bytes)
+    frame, further = _split_overflow(frame)
+    frame = parse_headers(frame, first.tz, first.reference)
+    frame, more = _split_overflow(join_continuations(frame, settings.record_lines, settings.record_bytes))
+    for lost in (further, more):
+        if lost.height:
+            unsaid = pl.concat([unsaid, _unsaid(within(lost, pieces), CONTINUATION)])
+    frame = frame.join(_about(pieces), on="src", how="left", suffix="_known", maintain_order="left")
+    untimed = frame["ts"].null_count() > 0 and within(frame.filter(pl.col("ts").is_null()), pieces).height > 0
+    frame = place_in_time(frame, settings.neighbour_bytes)
+    frame, guessed = name_birds(frame, settings.neighbour_bytes)
+    frame = within(frame, pieces)
     frame = frame.with_columns(
-        body=redact_expr(body),
+        body=pl.col("body").str.strip_chars_start(" \t").str.slice(0, settings.message_bytes),
         node=pl.coalesce("node_known", "host"),
         pod=pl.coalesce("pod", "pod_known"),
-        component=_which_bird(),
         tabular=pl.lit(False),
         silent=pl.lit(False),
-    ).with_columns(message=pl.col("body"))
-    return LogFacts(conform(frame, READ), conform(blank, _BLANKS), rejects)
+    )
+    body = redact_series(frame["body"])
+    frame = frame.with_columns(body, body.alias("message"))
+    sure = not untimed and not (guessed and frame.select(pl.col("guessed").any()).item())
+    return LogFacts(conform(frame, READ), unsaid, rejects), sure
+
+
+def _split_overflow(frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    if not frame["overflow"].any():
+        return frame, frame.clear()
+    return frame.filter(~pl.col("overflow")), frame.filter("overflow")
+
+
+def _unsaid(lines: pl.DataFrame, shape: str) -> pl.DataFrame:
+    """Counts of lines without text of their own."""
+    lines = lines if "lines" in lines.columns else lines.with_columns(lines=pl.lit(1))
+    counted = lines.group_by("src", maintain_order=True).agg(events=pl.col("lines").sum(), shape=pl.lit(shape))
+    return conform(counted, UNSAID)
 
 
 def _refused(broken: Mapping[int, Damage]) -> pl.DataFrame:
     rows = [(src, d.offset, d.length, d.lines, "broken export", redact(d.why)) for src, d in broken.items()]
     return pl.DataFrame(rows, schema=REJECTS, orient="row")
-
-
-def _which_bird() -> pl.Expr:
-    """bird and bird6 write the same prefix: the service folder, a file named or the neighbours tell them apart."""
-    told = pl.coalesce(
-        "bird_known",
-        pl.when(pl.col("body").str.contains(_FOUR)).then(pl.lit("bird")),
-        pl.when(pl.col("body").str.contains(_SIX)).then(pl.lit("bird6")),
-    )
-    # lines that name nobody belong to the daemon whose neighbours the source names, when these are of one kind
-    six = (told == "bird6").any().over("src")
-    four = (told == "bird").any().over("src")
-    silent = pl.when(six & ~four).then(pl.lit("bird6")).otherwise(pl.lit("bird"))
-    return pl.when(pl.col("component") == "bird").then(pl.coalesce(told, silent)).otherwise("component")
-
-
-_FOUR = r"/\.?bird(?:_\w+)?\.c|\b(?:Mesh|Node|Global)_(?:\d{1,3}_){3}\d{1,3}(?:_port_\d+)?\b"
-_SIX = r"\bbird6(?:_\w+)?\.c|\b(?:Mesh|Node|Global)_[0-9a-f]{0,4}_[0-9a-f]{0,4}_[0-9a-f_]*\b"
 
 
 def _about(pieces: Sequence[Piece]) -> pl.DataFrame:

@@ -18,6 +18,8 @@ from pipeline.grammar.rules import BUILT_IN, Grammar, read_grammar
 _REMEMBERED = 50_000
 
 _SESSION = ("session_state", "session_bgp_state", "session_last_error")
+SAID = ("shape", "rule", "category", "severity")
+KIND = "kind"
 _ROW = "__row"
 _NUMBER = "__rule"
 _NO_RULE = -1
@@ -70,21 +72,29 @@ class Ruleset:
         ``fields.FIELD_SCHEMA`` added; ``component`` and ``level`` are filled from the rule where null.
         The answer for a row depends on that row alone. A family that no rule knows is left unclassified.
         """
+        return self.with_fields(self.judge(frame)).select(*frame.columns, *SAID, *FIELD_SCHEMA)
+
+    def judge(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """The first half of :meth:`understand`: all but the fields, and ``kind``, a number for each distinct
+        family and shape of this frame. Records that only need to be counted need no more."""
         work = frame.with_columns(pl.col("component", "level", "family", "body").cast(pl.String))
-        work = work.with_columns(__key=self._grammar.shaper.key(pl.col("body"))).with_row_index(_ROW)
+        work = work.with_columns(__key=self._grammar.shaper.key(pl.col("body")))
         work = work.join(self._judge(work), on=["family", "__key"], how="left", nulls_equal=True, maintain_order="left")
-        fields = self._fields(work)
-        work = work.join(fields, on=_ROW, how="left", maintain_order="left")
+        level = pl.col("level").fill_null(pl.col("__level"))
         return work.with_columns(
             pl.col("component").fill_null(pl.col("__component")),
-            pl.col("level").fill_null(pl.col("__level")),
-            pl.col("severity").fill_null(_severity_of_level()),
+            level,
+            pl.col("severity").fill_null(_severity_of(level)),
+        ).select(*frame.columns, *SAID, KIND, _NUMBER)
+
+    def with_fields(self, judged: pl.DataFrame) -> pl.DataFrame:
+        """The second half: the fields of ``judged`` rows, taken out of their bodies."""
+        work = judged.with_row_index(_ROW)
+        work = work.join(self._fields(work), on=_ROW, how="left", maintain_order="left")
+        return work.with_columns(
             pl.col("peers").fill_null(pl.lit([], dtype=pl.List(pl.String))),
             pl.col("params").fill_null("{}"),
-        ).select(
-            *[pl.col(name) for name in frame.columns],
-            *[pl.col(name) for name in ("shape", "rule", "category", "severity", *FIELD_SCHEMA)],
-        )
+        ).drop(_ROW, _NUMBER)
 
     def explain(self, family: str, component: str | None, body: str, level: str | None = None) -> Explanation:
         """How one body is read, stage by stage; the same answer as :meth:`understand` gives."""
@@ -132,9 +142,10 @@ class Ruleset:
         found = self._match(new)
         numbers = [found[pair] if pair in found else self._known.get(pair, _NO_RULE) for pair in pairs]
         self._remember(found)
-        return keys.with_columns(pl.Series(_NUMBER, numbers, dtype=pl.Int32)).join(
+        told = keys.with_columns(pl.Series(_NUMBER, numbers, dtype=pl.Int32)).join(
             self._rule_table, on=_NUMBER, how="left", maintain_order="left"
         )
+        return told.with_row_index(KIND)
 
     def _match(self, pairs: list[tuple[str, str]]) -> dict[tuple[str, str], int]:
         """The number of the first rule of its family that matches each shape, or _NO_RULE."""
@@ -175,11 +186,11 @@ class Ruleset:
         return extract(wanting, rows, _ROW, _NUMBER)
 
 
-def _severity_of_level() -> pl.Expr:
+def _severity_of(level: pl.Expr) -> pl.Expr:
     return (
-        pl.when(pl.col("level").is_in(["error", "fatal"]))
+        pl.when(level.is_in(["error", "fatal"]))
         .then(pl.lit("error"))
-        .when(pl.col("level") == "warning")
+        .when(level == "warning")
         .then(pl.lit("warning"))
         .otherwise(pl.lit("info"))
     )

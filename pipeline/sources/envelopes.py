@@ -10,7 +10,7 @@ source's chain is kept bare. Formats: docs of CRI, runit's svlogd(8), RFC 3164, 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -177,17 +177,67 @@ def strip_envelopes(
         ts=pl.lit(None, dtype=UTC_US),
         **{name: pl.lit(None, dtype=pl.String) for name in _FIELDS},
     )
-    for name in chain or _strays(frame):
+    for name in chain:
         if name in JSON_LAYERS:
             frame = strip_json(frame, name, tz, reference)
+        elif name == "cri":
+            frame = _parted(frame, frame["rest"].str.contains(_CRI_PLAIN), _strip_cri, _general(name, tz, reference))
         else:
             frame = _strip_layer(frame, _BY_NAME[name], tz, reference)
+    if not chain:
+        # bare sources may hold a few lines of a program that logged through syslog (confd of Calico 2 did)
+        frame = _parted(frame, ~frame["rest"].str.contains(_STRAY), _as_is, _general("journald-iso", tz, reference))
     return frame
 
 
-def _strays(frame: pl.DataFrame) -> tuple[str, ...]:
-    """Bare sources may hold a few lines of a program that logged through syslog (confd of Calico 2 did)."""
-    return ("journald-iso",) if frame["rest"].str.contains(_STRAY).any() else ()
+_Strip = Callable[[pl.DataFrame], pl.DataFrame]
+
+
+def _parted(frame: pl.DataFrame, mask: pl.Series, usual: _Strip, other: _Strip) -> pl.DataFrame:
+    """Lines of the usual form one way, the few others another way; the order stays."""
+    if mask.all():
+        return usual(frame)
+    if not mask.any():
+        return other(frame)
+    usually = usual(frame.filter(mask))
+    return pl.concat([usually, other(frame.filter(~mask)).select(usually.columns)]).sort("src", "offset")
+
+
+def _as_is(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame
+
+
+def _general(name: str, tz: str, reference: datetime | None) -> _Strip:
+    return lambda frame: _strip_layer(frame, _BY_NAME[name], tz, reference)
+
+
+def _strip_cri(frame: pl.DataFrame) -> pl.DataFrame:
+    """Whole CRI lines: the places of stamp, stream and text are known, no pattern needs to find them.
+
+    Only the width of the stamp varies: containerd leaves out trailing zeros, zones are ``Z`` or an offset.
+    """
+    rest = pl.col("rest")
+    frame = frame.with_columns(width=rest.str.find(" ", literal=True))
+    zulu = rest.str.slice(pl.col("width") - 1, 1) == "Z"
+    zone = pl.when(zulu).then(1).otherwise(6).cast(pl.UInt32)
+    digits = rest.str.slice(20, pl.col("width") - zone - 20).str.slice(0, 6).str.pad_end(6, "0")
+    moment = rest.str.slice(0, 19).str.to_datetime(_CRI_TIME, strict=False, time_unit="us")
+    stamp = moment + pl.duration(microseconds=digits.cast(pl.Int64, strict=False).fill_null(0))
+    if not frame.select(zulu.all()).item():
+        sign = pl.when(rest.str.slice(pl.col("width") - 6, 1) == "-").then(-1).otherwise(1)
+        hours = rest.str.slice(pl.col("width") - 5, 2).cast(pl.Int64, strict=False)
+        minutes = rest.str.slice(pl.col("width") - 2, 2).cast(pl.Int64, strict=False)
+        stamp -= pl.when(zulu).then(pl.duration(minutes=0)).otherwise(pl.duration(minutes=sign * (hours * 60 + minutes)))
+    return frame.with_columns(
+        ts=pl.coalesce("ts", stamp.dt.replace_time_zone("UTC")),
+        stream=rest.str.slice(pl.col("width") + 1, 6),
+        part=pl.lit("F"),
+        rest=rest.str.slice(pl.col("width") + 10),
+    ).drop("width")
+
+
+_CRI_PLAIN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{1,9}(?:Z|[+-][0-9]{2}:[0-9]{2}) std(?:out|err) F "
+_CRI_TIME = "%Y-%m-%dT%H:%M:%S"
 
 
 def _strip_layer(frame: pl.DataFrame, layer: Envelope, tz: str, reference: datetime | None) -> pl.DataFrame:

@@ -23,6 +23,7 @@ from pipeline.sources.components import (
     PROBE_FILES,
     PROGRAMS,
 )
+from pipeline.sources.heads import BIRD_PLAIN, LOGRUS_PLAIN, take_bird, take_logrus, unglued
 from pipeline.sources.times import UTC_US, parse_stamps
 
 
@@ -90,6 +91,7 @@ LAYOUTS: tuple[Layout, ...] = (
     Layout("json", r'^(?P<body>\{".*?(?:"ts":"(?P<stamp>[^"]+)".*)?\})$', "json", "iso"),
     Layout("level-word", r"^(?P<level>DEBUG|INFO|WARNING|ERROR|FATAL) (?P<body>.*)$", "go"),
 )
+_LOGRUS = next(layout for layout in LAYOUTS if layout.name == "logrus")
 _PLAIN = Layout("plain", r"^(?P<body>.*)$", "plain")
 # What can begin a line of no layout: those that cannot are continuations when a record stands before them.
 _CONTINUES = (
@@ -103,14 +105,34 @@ def parse_headers(frame: pl.DataFrame, tz: str = "UTC", reference: datetime | No
 
     ``ts_source`` says where the time came from: envelope, line, or none (neighbours are looked up later).
     """
-    frame = frame.with_row_index("row").with_columns(layout=_layout_of(frame))
     if frame.is_empty():
-        return _apply(frame.drop("layout", "row"), _PLAIN, tz, reference)
-    pieces = []
-    for (name,), rows in frame.partition_by("layout", as_dict=True, include_key=False).items():
+        return _apply(frame, _PLAIN, tz, reference)
+    frame = frame.with_row_index("row")
+    bird = frame["rest"].str.contains(BIRD_PLAIN)
+    logrus = frame["rest"].str.contains(LOGRUS_PLAIN) & frame["program"].is_null()
+    rest = frame.filter(~(bird | logrus))
+    pieces = [
+        _timed(take_bird(frame.filter(bird)), None, tz, reference),
+        _timed(take_logrus(frame.filter(logrus)), _LOGRUS, tz, reference),
+    ]
+    for (name,), rows in rest.with_columns(layout=_layout_of(rest)).partition_by("layout", as_dict=True).items():
         layout = next((known for known in LAYOUTS if known.name == name), _PLAIN)
-        pieces.append(_apply(rows, layout, tz, reference))
-    return pl.concat(pieces).sort("row").drop("row")
+        pieces.append(_apply(rows.drop("layout"), layout, tz, reference))
+    columns = [*frame.columns, "component", "level", "family", "body", "starts", "ts_source"]
+    return pl.concat(piece.select(columns) for piece in pieces).sort("row").drop("row")
+
+
+def _timed(rows: pl.DataFrame, layout: Layout | None, tz: str, reference: datetime | None) -> pl.DataFrame:
+    """Rows of a common head with their time: the stamp in the line is read only where the envelope has none."""
+    source = pl.when(pl.col("ts").is_not_null()).then(pl.lit("envelope")).otherwise(pl.lit("none"))
+    rows = rows.with_columns(starts=pl.lit(True), ts_source=source)
+    if layout is None or layout.style is None or rows["ts"].null_count() == 0:
+        return rows
+    stamp = parse_stamps(pl.col("rest").str.slice(0, 23), layout.style, tz, reference)
+    told = pl.col("ts").is_null() & stamp.is_not_null()
+    return rows.with_columns(
+        ts_source=pl.when(told).then(pl.lit("line")).otherwise("ts_source"), ts=pl.coalesce("ts", stamp)
+    )
 
 
 def _layout_of(frame: pl.DataFrame) -> pl.Series:
@@ -182,7 +204,7 @@ def _name_program(rows: pl.DataFrame, layout: Layout) -> pl.DataFrame:
             family=pl.when(client).then(pl.lit("go")).otherwise(pl.lit("kubelet")),
         )
     if layout.name == "bird":
-        return rows.with_columns(component=pl.col("said"), family=pl.lit("bird"), body=_unglued(pl.col("body")))
+        return rows.with_columns(component=pl.col("said"), family=pl.lit("bird"), body=unglued(pl.col("body")))
     if layout.name == "bird-file":
         return rows.with_columns(component=pl.coalesce(by_program, pl.lit("bird")), family=pl.lit("bird"))
     if layout.name == "logfmt":
@@ -205,10 +227,3 @@ def _name_program(rows: pl.DataFrame, layout: Layout) -> pl.DataFrame:
         component=by_program,
         family=by_program.replace_strict(BODY_FAMILIES, default=pl.lit(layout.family)).fill_null(layout.family),
     )
-
-
-def _unglued(body: pl.Expr) -> pl.Expr:
-    """Two daemons write pieces to one pipe; the same message of both comes as one, written twice."""
-    half = body.str.len_bytes() // 2
-    first, second = body.str.slice(0, half), body.str.slice(half)
-    return pl.when((first == second) & (half > 3)).then(first).otherwise(body)

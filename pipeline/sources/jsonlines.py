@@ -66,6 +66,8 @@ SHAPES: tuple[Shape, ...] = (
 )  # fmt: skip
 _BY_NAME = {shape.name: shape for shape in reversed(SHAPES)}
 JSON_LAYERS = frozenset(_BY_NAME)
+# What the answer for a line may depend on is bounded: a large file is read in parts.
+_NEARBY = 64 << 10
 _BYTES = r"^\[[0-9, ]*\]$"
 
 
@@ -111,6 +113,7 @@ def strip_json(frame: pl.DataFrame, name: str, tz: str, reference: datetime | No
     source = _objects()
     found = frame.select(
         "src",
+        "offset",
         text=source.str.json_path_match(shape.text),
         stamp=source.str.json_path_match(shape.stamp),
         **{
@@ -121,16 +124,19 @@ def strip_json(frame: pl.DataFrame, name: str, tz: str, reference: datetime | No
     stamp = found.select(parse_stamps(pl.col("stamp"), shape.style, tz, reference).cast(UTC_US)).to_series()
     given = [pl.coalesce(found[part], part).alias(part) for part in shape.parts]
     if shape.pieces:
-        given.append(_pieces(found.select("src", text=text)).alias("part"))
+        given.append(_pieces(found.select("src", "offset", text=text)).alias("part"))
     return frame.with_columns(
         pl.coalesce(text.str.strip_suffix("\n"), "rest").alias("rest"), pl.coalesce("ts", stamp).alias("ts"), *given
     )
 
 
 def _pieces(found: pl.DataFrame) -> pl.Series:
-    """P for a text that goes on in the next object; a file in which no text has a line end has no pieces."""
+    """P for a text that goes on in the next object; where no text nearby has a line end there are no pieces."""
     whole = pl.col("text").str.ends_with("\n")
-    goes_on = ~whole & whole.any().over("src")
+    place = pl.when(whole).then("offset")
+    before = pl.col("offset") - place.forward_fill().over("src") < _NEARBY
+    after = place.backward_fill().over("src") - pl.col("offset") < _NEARBY
+    goes_on = ~whole & (before.fill_null(False) | after.fill_null(False))
     return found.select(pl.when(goes_on).then(pl.lit("P")).when(whole).then(pl.lit("F"))).to_series()
 
 

@@ -2,65 +2,90 @@
 
 A record is what a program said at once. Its ``offset`` is where its first line starts, ``length`` reaches to
 the end of its last one, ``lines`` counts the physical lines it was made of.
+
+A large source is read in parts, and the answer must not depend on where it was cut. So nothing here looks
+further than it says: a record reaches over less than ``record_bytes`` from its first line, a time is taken
+from a neighbour nearer than ``neighbour_bytes``. Lines that go on beyond that are told apart (``overflow``).
 """
 
 from __future__ import annotations
 
 import polars as pl
 
+_STREAM = ["src", "stream"]
 
-def join_pieces(frame: pl.DataFrame, record_lines: int) -> pl.DataFrame:
-    """CRI splits long lines into pieces marked P and ends them with F, for each stream on its own."""
-    frame = frame.with_columns(lines=pl.lit(1, dtype=pl.UInt32))
+
+def join_pieces(frame: pl.DataFrame, record_lines: int, record_bytes: int = 1 << 30) -> pl.DataFrame:
+    """CRI splits long lines into pieces marked P and ends them with F, for each stream on its own.
+
+    Adds ``lines`` and ``overflow`` (a piece too far from the first one of its record).
+    """
+    frame = frame.with_columns(lines=pl.lit(1, dtype=pl.UInt32), overflow=pl.lit(False))
     if not frame.select((pl.col("part") == "P").any()).item():
         return frame
-    stream = ["src", "stream"]
-    begins = (pl.col("part").shift(1).over(stream) != "P").fill_null(True)
-    frame = frame.with_columns(piece=begins.cast(pl.UInt32).cum_sum().over(stream))
-    return _merge(frame, [*stream, "piece"], "rest", "", record_lines).drop("piece")
+    before = pl.col("part").shift(1).over(_STREAM).ne_missing("P")
+    far = (pl.col("offset") - pl.col("offset").shift(1).over(_STREAM) >= record_bytes).fill_null(True)
+    return _join(frame.with_columns(begins=before | far), "rest", "", record_lines, record_bytes).drop("begins")
 
 
-def join_continuations(frame: pl.DataFrame, record_lines: int) -> pl.DataFrame:
+def join_continuations(frame: pl.DataFrame, record_lines: int, record_bytes: int = 1 << 30) -> pl.DataFrame:
     """Lines that cannot begin a record are joined to the one before them in the same stream of the source."""
+    if "overflow" not in frame.columns:
+        frame = frame.with_columns(overflow=pl.lit(False))
     if frame.select(pl.col("starts").all()).item():
         return frame
-    stream = ["src", "stream"]
-    frame = frame.with_columns(record=pl.col("starts").cast(pl.UInt32).cum_sum().over(stream))
-    # the first lines of a source may continue a record that was rotated away: each stands for itself
-    orphan = (pl.col("record") == 0) & ~pl.col("starts")
-    loose = frame.filter(orphan).drop("record")
-    joined = _merge(frame.filter(~orphan), [*stream, "record"], "body", "\n", record_lines).drop("record")
-    return pl.concat([loose, joined.select(loose.columns)]).sort("src", "offset")
+    return _join(frame.with_columns(begins=pl.col("starts")), "body", "\n", record_lines, record_bytes).drop("begins")
 
 
-def _merge(frame: pl.DataFrame, keys: list[str], text: str, glue: str, record_lines: int) -> pl.DataFrame:
-    """One row for each group; only groups of several lines are touched. Long groups are cut into several."""
+def _join(frame: pl.DataFrame, text: str, glue: str, record_lines: int, record_bytes: int) -> pl.DataFrame:
+    """One row for each run that starts at ``begins``; only runs of several lines are touched.
+
+    The first lines of a source may go on with a record that was rotated away: each stands for itself.
+    """
+    owner = pl.when("begins").then("offset").forward_fill()
+    frame = frame.with_columns(owner=owner.over(_STREAM) if _streams(frame) > 1 else owner)
+    near = pl.col("offset") - pl.col("owner") < record_bytes
     frame = frame.with_columns(
-        part_of=(pl.int_range(pl.len(), dtype=pl.UInt32).over(keys) // max(record_lines, 1)),
-        size=pl.len().over(keys),
+        overflow=pl.col("overflow") | ~pl.coalesce(near, pl.col("offset") < record_bytes),
+        owner=pl.when(near).then("owner"),
     )
-    single = frame.filter(pl.col("size") == 1).drop("part_of", "size")
-    several = frame.filter(pl.col("size") > 1)
-    if several.is_empty():
-        return single
-    others = [name for name in single.columns if name not in {*keys, text, "length", "lines"}]
-    merged = several.group_by([*keys, "part_of"], maintain_order=True).agg(
+    joins = frame.filter(pl.col("owner") != pl.col("offset")).select("src", "owner").unique()
+    if joins.is_empty():
+        return frame.drop("owner")
+    # long records are few: the rest of the frame stays as it is
+    several = frame.join(joins, on=["src", "owner"], how="semi", maintain_order="left")
+    single = frame.join(joins, on=["src", "owner"], how="anti", maintain_order="left").drop("owner")
+    return pl.concat([single, _merge(several, text, glue, record_lines).select(single.columns)]).sort("src", "offset")
+
+
+def _streams(frame: pl.DataFrame) -> int:
+    return frame.select(pl.struct("src", "stream").n_unique()).item() if frame["src"].n_unique() == 1 else 2
+
+
+def _merge(several: pl.DataFrame, text: str, glue: str, record_lines: int) -> pl.DataFrame:
+    """One row for each owner; after ``record_lines`` lines another one begins."""
+    keys = ["src", "owner"]
+    several = several.with_columns(part_of=pl.int_range(pl.len(), dtype=pl.UInt32).over(keys) // max(record_lines, 1))
+    others = [name for name in several.columns if name not in {*keys, "part_of", text, "length", "lines"}]
+    reach = pl.col("offset").last() + pl.col("length").last() - pl.col("offset").first()
+    return several.group_by([*keys, "part_of"], maintain_order=True).agg(
         *(pl.col(name).first() for name in others),
         pl.col(text).str.join(glue),
-        (pl.col("offset").last() + pl.col("length").last() - pl.col("offset").first()).cast(pl.UInt32).alias("length"),
+        reach.cast(pl.UInt32).alias("length"),
         pl.col("lines").sum().cast(pl.UInt32).alias("lines"),
     )
-    return pl.concat([single, merged.select(single.columns)]).sort("src", "offset")
 
 
-def place_in_time(frame: pl.DataFrame) -> pl.DataFrame:
-    """A record without a time takes the nearest one before it in its source, else the nearest after it."""
-    before = pl.col("ts").forward_fill().over("src")
-    after = pl.col("ts").backward_fill().over("src")
+def place_in_time(frame: pl.DataFrame, neighbour_bytes: int = 1 << 40) -> pl.DataFrame:
+    """A record without a time takes that of the nearest one before it in its source, else after it."""
+    if frame["ts"].null_count() == 0:
+        return frame
+    place = pl.when(pl.col("ts").is_not_null()).then("offset")
+    earlier, later = place.forward_fill().over("src"), place.backward_fill().over("src")
+    before = pl.when(pl.col("offset") - earlier < neighbour_bytes).then(pl.col("ts").forward_fill().over("src"))
+    after = pl.when(later - pl.col("offset") < neighbour_bytes).then(pl.col("ts").backward_fill().over("src"))
     filled = frame.with_columns(near=pl.coalesce(before, after))
+    taken = pl.col("ts").is_null() & pl.col("near").is_not_null()
     return filled.with_columns(
-        ts_source=pl.when(pl.col("ts").is_null() & pl.col("near").is_not_null())
-        .then(pl.lit("neighbour"))
-        .otherwise(pl.col("ts_source")),
-        ts=pl.col("near"),
+        ts_source=pl.when(taken).then(pl.lit("neighbour")).otherwise("ts_source"), ts=pl.coalesce("ts", "near")
     ).drop("near")
