@@ -6,8 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from jobs.cli import main
+
+# a test never depends on how fast the machine is
+settings.register_profile("peerscope", deadline=None)
+settings.load_profile("peerscope")
 
 SAMPLES = Path(__file__).resolve().parent.parent / "sample_logs"
 SMALL = ("healthy-group", "as-mismatch", "port-dropped")
