@@ -150,7 +150,7 @@ def heat(frame: pl.DataFrame, with_cluster: bool) -> Any:
             color=alt.Color(
                 "failing_percent:Q",
                 title=t("sessions.failing_percent"),
-                scale=alt.Scale(domain=[0, 100], range=["#9ecae1", "#fdae6b", "#a63603"]),
+                scale=alt.Scale(domain=[0, 100], range=["#a6cee3", "#f0a860", "#8c2d04"], interpolate="rgb"),
                 legend=alt.Legend(orient="top", gradientLength=200),
             ),
             tooltip=[

@@ -133,22 +133,22 @@ def _column(name: str, kind: pl.DataType) -> Any:
     return st.column_config.Column(label)
 
 
-def foot(query: Query, key: str, result: Result | None = None) -> None:
+def foot(query: Query, key: str, result: Result | None = None, export: bool = False) -> None:
     """Below a table or picture: how many rows, whether that is all, export, and the SQL behind it."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        if result is not None:
-            if result.truncated:
-                total = store.one(query.counted())["n"]
-                st.caption(t("table.cut", shown=f"{result.frame.height:,}", total=f"{total:,}"))
-            else:
-                st.caption(t("table.rows", n=f"{result.frame.height:,}"))
+        if result is not None and result.truncated:
+            total = store.one(query.counted())["n"]
+            st.caption(t("table.cut", shown=f"{result.frame.height:,}", total=f"{total:,}"))
+        elif result is not None:
+            st.caption(t("table.rows", n=f"{result.frame.height:,}"))
+        if result is not None or export:
             exports(lambda: store.full(query), key)
         sql_of(query, key)
 
 
 def exports(rows: Callable[[], Result], key: str) -> None:
     """Download as CSV, JSON or Parquet; the rows are read when asked for."""
-    with st.popover(t("table.export"), icon=":material/download:", key=f"export-{key}"):
+    with st.popover(t("table.export"), icon=":material/download:", key=f"export-{key}", type="tertiary"):
         for form, mime in FORMATS.items():
             st.download_button(
                 form.upper() if form != "parquet" else "Parquet", data=_maker(rows, form), file_name=f"peerscope-{key}.{form}",
@@ -174,7 +174,7 @@ def rendered(result: Result, form: str) -> bytes:
 
 def sql_of(query: Query, key: str) -> None:
     """The SQL behind something: to copy, or to open in the console."""
-    with st.popover("SQL", icon=":material/database:", key=f"sql-{key}"):
+    with st.popover("SQL", icon=":material/database:", key=f"sql-{key}", type="tertiary"):
         text = query.literal()
         st.code(text, language="sql", wrap_lines=True)
         link(t("table.console"), "sql", icon=":material/terminal:", sql=text)

@@ -107,7 +107,7 @@ def _records(scope: Scope, wanted: logs.Wanted, total: int) -> None:
     number = st.pagination(pages, key="page", bind="query-params") if pages > 1 else 1
     with table:
         chosen = _page(logs.records(scope, wanted).page(PAGE, number), number)
-        show.foot(logs.records(scope, wanted), "log-records")
+        show.foot(logs.records(scope, wanted), "log-records", export=True)
     if chosen:
         with after:
             record(chosen)
