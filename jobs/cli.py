@@ -6,15 +6,17 @@ Heavy libraries are imported inside the commands, so that ``--help`` is quick.
 from __future__ import annotations
 
 import sys
+import time
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from jobs import logs
 from jobs.console import Context, print_data, print_json
 from pipeline import __version__
-from pipeline.errors import PeerscopeError
+from pipeline.errors import PeerscopeError, SettingError
 from pipeline.settings import load_settings
 
 app = typer.Typer(
@@ -66,6 +68,10 @@ def _globals(
             envvar="PEERSCOPE_CONFIG",
         ),
     ] = None,
+    log_format: Annotated[
+        str | None,
+        typer.Option("--log-format", metavar="text|json", help="What the job says of itself, on standard error."),
+    ] = None,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Say only what failed.")] = False,
     verbose: Annotated[
         bool, typer.Option("-v", "--verbose", help="Say more; tracebacks of internal errors.")
@@ -74,7 +80,10 @@ def _globals(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    settings, origins = load_settings({"warehouse": warehouse}, config)
+    settings, origins = load_settings({"warehouse": warehouse, "log_format": log_format}, config)
+    if settings.log_format not in ("text", "json"):
+        raise SettingError(f"setting log_format: {settings.log_format!r} is neither text nor json")
+    logs.configure(settings.log_format, ctx.invoked_subcommand or "")
     ctx.obj = Context(settings, origins, -1 if quiet else int(verbose))
 
 
@@ -165,6 +174,7 @@ class ReportFormat(StrEnum):
     text = "text"
     markdown = "markdown"
     json = "json"
+    prometheus = "prometheus"
 
 
 class FailOn(StrEnum):
@@ -207,6 +217,38 @@ def report(
         cluster=cluster,
         group=group,
         fail_on=fail_on.value if fail_on else None,
+    )
+
+
+class Receiver(StrEnum):
+    """Kinds of receivers that ``notify`` knows."""
+
+    generic = "generic"
+    alertmanager = "alertmanager"
+
+
+@app.command()
+def notify(
+    ctx: typer.Context,
+    webhook: Annotated[str, typer.Option("--webhook", metavar="URL", help="Where to post.")],
+    kind: Annotated[
+        Receiver, typer.Option("--kind", help="alertmanager: its v2 API; generic: one JSON object.")
+    ] = Receiver.generic,
+    least: Annotated[FailOn, typer.Option("--least", help="Tell incidents from this severity on.")] = FailOn.warning,
+    cluster: Annotated[str | None, typer.Option("--cluster", help="Only this cluster.")] = None,
+    token_file: Annotated[
+        Path | None, typer.Option("--token-file", metavar="FILE", help="File with the bearer token to send.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be sent, and send nothing.")] = False,
+) -> None:
+    """Tell a webhook what is open, once each, and what is over.
+
+    Example: peerscope notify --webhook http://alertmanager:9093 --kind alertmanager
+    """
+    from jobs import notify as job
+
+    job.notify(
+        ctx.obj, webhook, kind.value, least=least.value, cluster=cluster, token_file=token_file, dry_run=dry_run
     )
 
 
@@ -379,23 +421,27 @@ def config(ctx: typer.Context, output: Format = TextOrJson.text) -> None:
 def main(argv: list[str] | None = None) -> None:
     """Entry point: runs a command and leaves with the exit codes of the contract."""
     words = sys.argv[1:] if argv is None else argv
+    started = time.monotonic()
+    code, problem = _call(words)
+    logs.finish(code, problem, time.monotonic() - started)
+    sys.exit(code)
+
+
+def _call(words: list[str]) -> tuple[int, str | None]:
+    """Exit code of a command, and what to say when it failed."""
     try:
-        code: Any = app(args=words, prog_name="peerscope", standalone_mode=True)
+        app(args=words, prog_name="peerscope", standalone_mode=True)
+    except SystemExit as exc:
+        return (exc.code if isinstance(exc.code, int) else int(exc.code is not None)), None
     except PeerscopeError as exc:
-        print(f"peerscope: {exc}", file=sys.stderr)
-        sys.exit(exc.exit_code)
+        return exc.exit_code, str(exc)
     except BrokenPipeError:
         sys.stderr.close()
-        sys.exit(0)
+        return 0, None
     except KeyboardInterrupt:
-        print("peerscope: interrupted", file=sys.stderr)
-        sys.exit(130)
+        return 130, "interrupted"
     except Exception as exc:
         if {"-v", "--verbose"} & set(words):
             raise
-        print(
-            f"peerscope: internal error: {type(exc).__name__}: {exc}; run again with -v and report it",
-            file=sys.stderr,
-        )
-        sys.exit(5)
-    sys.exit(code or 0)
+        return 5, f"internal error: {type(exc).__name__}: {exc}; run again with -v and report it"
+    return 0, None

@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from jobs import logs
 from pipeline import text as safe
 from pipeline.settings import Origin, Settings
 
@@ -32,12 +33,19 @@ class Context:
     def say(self, text: str) -> None:
         """A line for the person, on standard error; not in quiet mode."""
         if self.verbosity >= 0:
-            print(printable(text), file=sys.stderr)
+            _say(text, "INFO")
 
     def detail(self, text: str) -> None:
         """A line that only ``-v`` shows."""
         if self.verbosity > 0:
-            print(printable(text), file=sys.stderr)
+            _say(text, "DEBUG")
+
+
+def _say(text: str, severity: str) -> None:
+    if logs.is_json():
+        logs.emit(printable(text), severity)
+    else:
+        print(printable(text), file=sys.stderr)
 
 
 def printable(text: str) -> str:

@@ -13,6 +13,7 @@
     │   ├── NotPublishedError          there is no snapshot to read yet
     │   ├── ReconcileError             counts of a load do not add up; nothing was written
     │   └── SpaceError                 the disk would get too full; nothing was written
+    ├── NotifyError                3   a receiver of notices did not take them
     ├── RulesetError               5   the grammar or the causes are wrong: which file, which rule, what to do
     └── DependencyError            2   an optional part is not installed; the message says how to get it
 
@@ -80,6 +81,12 @@ class ReconcileError(WarehouseError):
 
 class SpaceError(WarehouseError):
     """The disk would get too full; nothing was written."""
+
+
+class NotifyError(PeerscopeError):
+    """A receiver of notices refused them or did not answer; nothing was recorded as sent."""
+
+    exit_code = 3
 
 
 class RulesetError(PeerscopeError):

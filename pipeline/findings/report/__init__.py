@@ -9,6 +9,7 @@ from pipeline.errors import UsageError
 from pipeline.findings.report.build import build_report
 from pipeline.findings.report.markdown import render_markdown
 from pipeline.findings.report.model import FAIL_LEVELS, Report, as_plain
+from pipeline.findings.report.prometheus import render_prometheus
 from pipeline.findings.report.text import render_text
 
 __all__ = ["FAIL_LEVELS", "RENDERERS", "Report", "build_report", "render"]
@@ -23,6 +24,7 @@ RENDERERS: dict[str, Callable[[Report], str]] = {
     "text": render_text,
     "markdown": render_markdown,
     "json": render_json,
+    "prometheus": render_prometheus,
 }
 
 
