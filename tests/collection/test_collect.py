@@ -91,7 +91,9 @@ def test_run_reads_what_was_collected(cluster: Path, tmp_path: Path) -> None:
         nodes = warehouse.frame("SELECT DISTINCT node FROM session_states WHERE observed_by = 'show protocols'")
         assert len(nodes) >= len(done.nodes) - 1, "the daemon of one node does not answer in this recording"
         assert set(nodes["node"]) <= set(done.nodes)
-        facts = warehouse.frame("SELECT node, value FROM node_facts WHERE fact = 'optmem_max'")
+        facts = warehouse.frame(
+            "SELECT node, value FROM node_facts WHERE fact = 'optmem_max' AND source_path LIKE '%/sysctl/%'"
+        )
         assert sorted(facts["node"]) == done.nodes
         assert set(facts["value"]) == {"20480"}
         md5 = warehouse.frame("SELECT DISTINCT value FROM node_facts WHERE fact = 'TcpExtTCPMD5NotFound'")
