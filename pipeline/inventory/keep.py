@@ -124,3 +124,22 @@ def _node_status(name: str, body: dict[str, Any], offset: int, out: Collector) -
             bgp_state = str(peer.get("state") or "") or None
             state = _SESSION.get(bgp_state or "")
             out.states.append(State(at, node, None, address, state, bgp_state, None, "caliconodestatus", offset))
+            out.records.append(_session_row(peer, address, state, bgp_state, node, at, offset))
+
+
+def _session_row(
+    peer: dict[str, Any],
+    address: str,
+    state: str | None,
+    bgp_state: str | None,
+    node: str,
+    at: datetime | None,
+    offset: int,
+) -> Record:
+    """A session of the status as a record; its lines belong to the whole document."""
+    body = f"{state} {bgp_state}" if bgp_state else "no state reported"
+    params = {name: str(peer[name]) for name in ("type", "since") if peer.get(name)}
+    message = " ".join(["peer", address, bgp_state or "(no state)", *(f"{k} {v}" for k, v in sorted(params.items()))])
+    source = "line" if at else "none"
+    return Record(offset, 0, 0, "row", "status", "node", None, body, redact(message), at, source, node, None, None,
+                  address, params)  # fmt: skip

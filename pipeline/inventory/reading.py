@@ -10,7 +10,7 @@ import json
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import yaml
@@ -26,7 +26,10 @@ MAX_YAML_BYTES = 64 * 1024 * 1024
 MAX_BROKEN = 1000
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_ITEMS = re.compile(r'"items"\s*:\s*\[')
+_ITEMS_KEY = re.compile(r'"items"\s*:\s*\[')
+_ITEMS = re.compile(r"\[")
+_KIND = re.compile(r'"kind"\s*:\s*"(\w+)"')
+_YAML_ITEM = re.compile(r"^(\s*)- ")
 _SPACE = re.compile(r"\s*")
 _SEPARATOR = re.compile(r"[\s,]*")
 _JSON_START = re.compile(r"^[ \t]*[\[{]")
@@ -51,6 +54,7 @@ class Document:
     error: str | None = None
     detail: str = ""
     items: list[Item] = field(default_factory=list)
+    broken_at: int = 0
 
 
 class _TooMuchError(Exception):
@@ -76,7 +80,8 @@ def _chunk(lines: list[str], start: int, end: int) -> Iterator[Document]:
     if _JSON_START.match(lines[body].removeprefix("---")):
         yield from _json_values(lines, start, body, end)
     else:
-        yield _yaml(lines, start, end)
+        whole = _yaml(lines, start, end)
+        yield from [whole] if whole.error is None else _yaml_part(lines, start, end, whole)
 
 
 def _content(line: str) -> bool:
@@ -97,11 +102,16 @@ def _json_values(lines: list[str], start: int, body: int, end: int) -> Iterator[
         try:
             value, stop = decoder.raw_decode(text, place)
         except (ValueError, RecursionError) as error:
-            if not found and not broken and (whole := _yaml(lines, start, end)).error is None:
+            part = _json_part(text, place, place_of)
+            if not part and not found and not broken and (whole := _yaml(lines, start, end)).error is None:
                 yield whole
                 return
             broken += 1
             bad = max(place_of.line(place), first)
+            if part:
+                bad = max(part.last, first)
+                yield Document(first, bad, part.value, items=part.items)
+                first = bad + 1
             again = end if broken > MAX_BROKEN else _next_start(lines, bad + 1, end)
             yield Document(first, again - 1, error="json", detail=str(error) or type(error).__name__)
             first = again
@@ -117,6 +127,27 @@ def _json_values(lines: list[str], start: int, body: int, end: int) -> Iterator[
         first, place = max(first, last + 1), stop
     if first < end:
         yield Document(first, end - 1)
+
+
+def _json_part(text: str, place: int, place_of: _Places) -> Document | None:
+    """The whole items of a list that is cut or broken further on; None when there are none."""
+    head = _ITEMS.match(text, place) if text[place] == "[" else _ITEMS_KEY.search(text, place)
+    if head is None or '"items"' in text[place : head.start()]:
+        return None
+    decoder, items, at = json.JSONDecoder(), [], head.end()
+    while True:
+        at = _end(_SEPARATOR, text, at)
+        try:
+            value, stop = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            break
+        items.append(Item(value, place_of.line(at), place_of.line(stop - 1)))
+        at = stop
+    if not items:
+        return None
+    kind = _KIND.search(text, place, head.start())
+    value = {"kind": kind[1] if kind else "List", "items": [item.value for item in items]}
+    return Document(place_of.line(place), items[-1].last, value, items=items)
 
 
 def _next_start(lines: list[str], at: int, end: int) -> int:
@@ -148,7 +179,7 @@ def _json_items(text: str, begin: int, value: Any, place_of: _Places) -> list[It
     if not isinstance(elements, list) or not elements:
         return []
     decoder = json.JSONDecoder()
-    head = _ITEMS.search(text, begin) if isinstance(value, dict) else re.compile(r"\[").search(text, begin)
+    head = (_ITEMS_KEY if isinstance(value, dict) else _ITEMS).search(text, begin)
     out: list[Item] = []
     place = head.end() if head else len(text)
     for element in elements:
@@ -225,8 +256,24 @@ def _yaml(lines: list[str], start: int, end: int) -> Document:
         return Document(start, end - 1, error="too_large", detail=str(error))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
-        where = f" at line {start + mark.line + 1}" if mark else ""
-        return Document(start, end - 1, error="yaml", detail=f"{getattr(error, 'problem', None) or error}{where}")
+        at = start + mark.line if mark else start
+        detail = f"{getattr(error, 'problem', None) or error}" + (f" at line {at + 1}" if mark else "")
+        return Document(start, end - 1, error="yaml", detail=detail, broken_at=at)
+
+
+def _yaml_part(lines: list[str], start: int, end: int, whole: Document) -> Iterator[Document]:
+    """What stands before the item of a list in which a document is cut or broken, then the rest as an error."""
+    if whole.error == "yaml":
+        starts = [n for n in range(start, end) if _YAML_ITEM.match(lines[n])]
+        outer = min((len(lines[n]) - len(lines[n].lstrip()) for n in starts), default=0)
+        ends = [n for n in starts if n <= whole.broken_at and not lines[n][:outer].strip() and lines[n][outer] == "-"]
+        for cut in reversed(ends[1:][-2:]):
+            part = _yaml(lines, start, cut)
+            if part.error is None:
+                yield part
+                yield replace(whole, first=cut)
+                return
+    yield whole
 
 
 def _yaml_items(node: yaml.Node, start: int) -> list[Item]:

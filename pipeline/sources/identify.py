@@ -1,8 +1,8 @@
 """What a source is, told from its first bytes and never from its name alone.
 
-Families: ``log`` (lines in envelopes), ``export`` (a log store's answer), ``console`` (what commands printed), ``document`` (JSON or YAML
-resources), ``config`` (a rendered bird.cfg), ``binary`` (refused). ``why`` says what decided, for
-``peerscope run --dry-run``.
+Families: ``log`` (lines in envelopes), ``export`` (a log store's answer), ``console`` (what commands printed),
+``document`` (JSON or YAML resources), ``config`` (a rendered bird.cfg), ``binary`` (refused). ``why`` says what
+decided, for ``peerscope run --dry-run``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pipeline.status import sniff_console
 
 SNIFF_BYTES = 64 << 10
 SNIFF_LINES = 200
-_YAML = re.compile(r"^(?:---\s*$|(?:- )?(?:apiVersion|kind|items): ?)", re.MULTILINE)
+_YAML = re.compile(r"^(?:---\s*$|(?:- )?(?:apiVersion|kind|items|clientVersion|serverVersion): ?)", re.MULTILINE)
 _RESOURCE_JSON = re.compile(r'"(?:kind|apiVersion|items)"\s*:')
 _HEADS = [re.compile(layout.pattern) for layout in LAYOUTS]
 
@@ -60,14 +60,13 @@ def _json(text: str, lines: list[str]) -> Identity | None:
         return None
     chain = detect_chain(lines) if sniff_json_lines(lines) else ()
     if chain:
-        return Identity(
-            "log", "log:" + "+".join(chain), f"half of the lines or more are JSON objects of {chain[0]}", chain
-        )
+        why = f"half of the lines or more are JSON objects of {chain[0]}"
+        return Identity("log", "log:" + "+".join(chain), why, chain)
     if _RESOURCE_JSON.search(text):
         return Identity("document", "json", "JSON with kind, apiVersion or items")
     sure, segments = sniff_console(text)
     if sure >= 0.5:
-        return Identity("console", "+".join(segments), f"JSON output of {', '.join(segments)}")
+        return Identity("console", segments, f"JSON output of {segments}")
     return None
 
 
@@ -80,7 +79,7 @@ def _other(text: str, lines: list[str], filled: list[str]) -> Identity:
     console, segments = sniff_console("\n".join(lines))
     headed = sum(1 for line in filled if any(head.match(line) for head in _HEADS)) / len(filled)
     if console > 0 and console >= headed:
-        return Identity("console", "+".join(segments), f"{console:.0%} of the first lines are of {', '.join(segments)}")
+        return Identity("console", segments, f"{console:.0%} of the first lines are of {segments}")
     if headed < 0.1 and _YAML.search(text):
         return Identity("document", "yaml", "YAML with apiVersion, kind or items")
     if headed:

@@ -97,9 +97,8 @@ def texts_inside(lines: Sequence[str], name: str) -> list[str]:
     """The texts that objects of this shape carry; other lines as they are."""
     path = _BY_NAME[name].text
     frame = pl.DataFrame({"rest": list(lines)}, schema={"rest": pl.String})
-    return frame.select(pl.coalesce(_objects().str.json_path_match(path), "rest").str.strip_suffix("\n"))[
-        "rest"
-    ].to_list()
+    text = pl.coalesce(_objects().str.json_path_match(path), "rest")
+    return frame.select(text.str.strip_suffix("\n")).to_series().to_list()
 
 
 def _objects() -> pl.Expr:
@@ -122,7 +121,7 @@ def strip_json(frame: pl.DataFrame, name: str, tz: str, reference: datetime | No
     )
     text = _decoded(found["text"])
     stamp = found.select(parse_stamps(pl.col("stamp"), shape.style, tz, reference).cast(UTC_US)).to_series()
-    given = [pl.coalesce(found[part], part).alias(part) for part in shape.parts]
+    given: list[pl.Expr | pl.Series] = [pl.coalesce(found[part], part).alias(part) for part in shape.parts]
     if shape.pieces:
         given.append(_pieces(found.select("src", "offset", text=text)).alias("part"))
     return frame.with_columns(

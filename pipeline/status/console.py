@@ -16,6 +16,7 @@ from pipeline.status.frr import read_frr
 from pipeline.status.host import read_host
 from pipeline.status.lines import Line, split_lines
 from pipeline.status.model import ConsoleFacts
+from pipeline.status.network import read_network
 from pipeline.status.sink import Sink
 from pipeline.status.stamps import server_time, stamp_of
 from pipeline.status.tables import read_headless, read_table
@@ -31,6 +32,7 @@ READERS: tuple[Reader, ...] = (
     read_routes,
     read_frr,
     read_host,
+    read_network,
     read_table,
     read_describe,
     read_headless,

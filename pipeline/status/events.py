@@ -122,6 +122,7 @@ def add_event(
     message: str,
     params: dict[str, str],
     pod: str | None = None,
+    node: str | None = None,
 ) -> None:
     """Add one event record; ``kind`` is Normal or Warning, ``source`` the From cell."""
     family = event_body_family(message)
@@ -135,7 +136,7 @@ def add_event(
         level={"Normal": "info", "Warning": "warning"}.get(kind or ""),
         body=message,
         message=message,
-        node=host,
+        node=host or node,
         pod=pod or sink.pod,
         params={"type": kind or "", "source": component, **params},
         at=event_time(message, params.get("age"), sink),

@@ -94,6 +94,17 @@ def _json_block(line: Line, block: dict[str, Any], sink: Sink) -> tuple[int, int
             protocol=None if is_address(who) else who,
             peer=who if is_address(who) else None,
         )
+        sink.record(
+            [line],
+            role="row",
+            family="status",
+            component="frr",
+            body=f"{state} {bgp_state}",
+            message=f"neighbor {who} {bgp_state}",
+            peer=who if is_address(who) else None,
+            params={name: str(peer[name]) for name in ("remoteAs", "pfxRcd", "peerUptime") if name in peer},
+            shared=True,
+        )
     return len(block["peers"]), up
 
 

@@ -78,6 +78,8 @@ def _kernel(line: Line, sink: Sink) -> int:
         sink.fact(line, f"sysctl:{key}", value)
         if key in _SYSCTL_NAMES:
             sink.fact(line, _SYSCTL_NAMES[key], value)
+        if key == "kernel.hostname" and value:
+            sink.hosts.add(value)
         sink.record([line], role="detail", component="kernel", params={key: value})
         return 1
     uname = _UNAME.match(text)

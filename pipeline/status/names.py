@@ -12,7 +12,6 @@ BGP_STATES = frozenset(
 ERROR_PREFIXES = ("Error: ", "Socket: ", "Received: ", "BGP Error: ", "Automatic shutdown: ")
 
 
-
 def is_address(text: str | None) -> bool:
     """Whether the text is an IPv4 or IPv6 address (a zone such as ``%eth0`` is allowed)."""
     if not text or len(text) > 64:

@@ -25,6 +25,7 @@ class Sink:
     pods: set[str] = field(default_factory=set)
     elsewhere: bool = False
     pod: str | None = None
+    interface: str = ""
     event_anchor: datetime | None = None
     anchor_sought: bool = False
     json_failures: int = 0
@@ -59,8 +60,12 @@ class Sink:
         peer: str | None = None,
         params: Mapping[str, str] | None = None,
         at: tuple[datetime | None, str] | None = None,
+        shared: bool = False,
     ) -> None:
-        """Add a record made of ``lines``, neighbours in the source whose text has been redacted."""
+        """Add a record made of ``lines``, neighbours in the source whose text has been redacted.
+
+        ``shared`` lines are counted with another record.
+        """
         text = "\n".join(line.bare for line in lines) if message is None else message
         first, last = lines[0], lines[-1]
         ts, source = at or (self.now, self.now_source)
@@ -68,7 +73,7 @@ class Sink:
             Record(
                 byte_offset=first.offset,
                 byte_length=last.offset + last.length - first.offset,
-                lines=len(lines),
+                lines=0 if shared else len(lines),
                 role=role,
                 family=family,
                 component=component,

@@ -102,6 +102,7 @@ def _event_row(lines: Sequence[Line], i: int, sink: Sink) -> int:
     params |= {k: row[c] for k, c in (("first", "FIRST SEEN"), ("count", "COUNT")) if row.get(c)}
     what, _, name = row.get("OBJECT", "").partition("/")
     pod = name if what.lower() in ("pod", "pods") else None
+    node = name if what.lower() in ("node", "nodes") else None
     add_event(
         [line, *below],
         sink,
@@ -110,6 +111,7 @@ def _event_row(lines: Sequence[Line], i: int, sink: Sink) -> int:
         message="\n".join(text),
         params=params,
         pod=pod,
+        node=node,
     )
     return 1 + len(below)
 

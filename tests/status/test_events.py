@@ -53,7 +53,7 @@ def test_wide_and_narrow_tables_of_events() -> None:
         ("kube-event", "kube-event", None, "calico-node-tzrml", 1),
         ("probe", "kubelet", "node-110", "calico-node-xyzab", 1),
         ("probe", "kubelet", None, "calico-node-tzrml", 2),
-        ("kube-event", "kube-event", None, None, 1),
+        ("kube-event", "kube-event", "node-110", None, 1),
     ]
     assert found[0].body.endswith("BGP not established with 10.0.1.1")
     assert (found[0].params["count"], found[0].params["first"]) == ("12", "2h15m")
