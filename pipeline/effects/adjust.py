@@ -52,6 +52,7 @@ class Comparison:
     smaller_side: int
     failures: int
     hours: float
+    overlap: int
 
 
 def compare_size(panel: Panel, permutations: int = PERMUTATIONS, seed: int = 0) -> Comparison:
@@ -88,6 +89,16 @@ def compare_version(
     )  # fmt: skip
 
 
+def common_ground(panel: Panel, exposed: NDArray[np.bool_]) -> int:
+    """How many groups of either side lie in the range of sizes that both sides share; the fewer of the two."""
+    if not exposed.any() or exposed.all():
+        return 0
+    low = max(panel.size[exposed].min(), panel.size[~exposed].min())
+    high = min(panel.size[exposed].max(), panel.size[~exposed].max())
+    shared = (panel.size >= low) & (panel.size <= high)
+    return min(len(np.unique(panel.group[shared & side])) for side in (exposed, ~exposed))
+
+
 def _mixed(panel: Panel, level: int) -> bool:
     """Whether at least half of the clusters ran both versions."""
     blocks = panel.blocks
@@ -114,6 +125,7 @@ def _compare(
         stratified=mantel_haenszel(panel, exposed, strata),
         p_crude=p_crude, p_adjusted=p_adjusted, inflation=scores.inflation(given, covariate), groups=panel.groups,
         smaller_side=min(sides), failures=int(panel.failures.sum()), hours=float(panel.hours.sum()),
+        overlap=min(sides) if names[0] == SIZE else common_ground(panel, exposed),
     )  # fmt: skip
 
 

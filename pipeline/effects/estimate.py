@@ -11,12 +11,22 @@ import polars as pl
 
 from pipeline.effects import saturation
 from pipeline.effects.adjust import SIZE, VERSION, Comparison, Estimate, compare_size, compare_version
-from pipeline.effects.exposure import ANY, INPUTS, Tables, build_exposure, cells
+from pipeline.effects.exposure import ANY, EXCEPT_LIMIT, INPUTS, LIMIT_CATEGORY, Tables, build_exposure, cells
 from pipeline.effects.forecast import forecast
 from pipeline.effects.panel import UNKNOWN_VERSION, Panel, panel_of
 from pipeline.effects.scores import PERMUTATIONS
 from pipeline.effects.thresholds import Threshold, judge_threshold, search
-from pipeline.effects.verdicts import MIN_FAILURES, Finding, Verdict, judge, judge_crude, lacking, q_values
+from pipeline.effects.verdicts import (
+    MIN_FAILURES,
+    SUGGESTIVE,
+    SUPPORTED,
+    Finding,
+    Verdict,
+    judge,
+    judge_crude,
+    lacking,
+    q_values,
+)
 from pipeline.effects.within import BeforeAfter, before_after, judge_change
 from pipeline.warehouse.writer import Warehouse
 
@@ -87,15 +97,20 @@ def estimate_tables(tables: Tables, permutations: int = PERMUTATIONS) -> dict[st
 
 
 def _questions(cluster: str, exposure: pl.DataFrame, sizes: pl.DataFrame, permutations: int) -> Iterator[_Question]:
+    plateaus = saturation.separate(saturation.courses(sizes), permutations)
     counted = exposure.group_by("category").agg(pl.col("failures").sum()).sort("category")
     enough = counted.filter(pl.col("failures") >= MIN_FAILURES)["category"].to_list()
+    if any(found.explained for _, _, found in plateaus) and LIMIT_CATEGORY in enough:
+        enough.append(EXCEPT_LIMIT)
     for category in dict.fromkeys([ANY, *enough]):
         rows = cells(exposure, category)
         for outcome in OUTCOMES:
             panel = panel_of(rows, outcome)
-            if panel.groups:
+            lacks = lacking(int(panel.failures.sum()), panel.groups, panel.groups)
+            # What cannot be answered is said once for each cluster, not for each kind of failure.
+            if panel.groups and (lacks is None or category == ANY):
                 yield from _of_panel(_Where(cluster, category, outcome), panel, permutations)
-    for scope, _, found in saturation.separate(saturation.courses(sizes), permutations):
+    for scope, _, found in plateaus:
         yield _Question(_Where(cluster, ANY, "sessions"), found, found.p, scope=scope)
 
 
@@ -139,7 +154,7 @@ def _comparison_rows(found: Comparison, q: float) -> Iterator[dict[str, Any]]:
     other = VERSION if found.factor == SIZE else SIZE
     word = judge(Finding(
         found.failures, found.groups, found.smaller_side, found.p_crude, found.p_adjusted, q,
-        found.adjusted.low, found.adjusted.high, found.inflation, other,
+        found.adjusted.low, found.adjusted.high, found.inflation, found.overlap, other,
     ))  # fmt: skip
     common = {"factor": found.factor, "level": found.level, "reference": found.reference, "groups": found.groups,
               "failures": found.failures, "session_hours": found.hours}  # fmt: skip
@@ -185,7 +200,8 @@ def _threshold_rows(questions: Sequence[_Question], family: Sequence[float], num
             if found is not None:
                 row |= {
                     "threshold": found.size, "ci_low": found.low, "ci_high": found.high, "model": found.form,
-                    "ratio": found.ratio, "explained_by": _explained(found, limits),
+                    "ratio": found.ratio,
+                    "explained_by": _explained(found, limits) if word.word in (SUPPORTED, SUGGESTIVE) else None,
                 }  # fmt: skip
         else:
             continue

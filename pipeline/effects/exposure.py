@@ -20,6 +20,9 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
 KEYS = ["cluster", "group_name", "role", "size", "calico_version"]
 ANY = "any"
 """Category of the rows that count every failure, whatever was said."""
+LIMIT_CATEGORY = "md5_kernel_setup_failed"
+EXCEPT_LIMIT = f"{ANY} except {LIMIT_CATEGORY}"
+"""Everything but what a full key memory does: asks whether size matters beside a limit that was found."""
 _ROLES = ("client", "between reflectors", "mesh", "external")
 _US_PER_HOUR = 3.6e9
 
@@ -197,6 +200,12 @@ def cells(exposure: pl.DataFrame, category: str = ANY) -> pl.DataFrame:
     hours = exposure.filter(pl.col("category") == ANY)
     if category == ANY:
         return hours
+    if category == EXCEPT_LIMIT:
+        limited = cells(exposure, LIMIT_CATEGORY).select(*KEYS, _failures="failures", _incidents="incidents")
+        return hours.join(limited, on=KEYS, how="left", nulls_equal=True).with_columns(
+            category=pl.lit(category), failures=pl.col("failures") - pl.col("_failures"),
+            incidents=pl.col("incidents") - pl.min_horizontal("incidents", "_incidents"),
+        ).drop("_failures", "_incidents")  # fmt: skip
     found = exposure.filter(pl.col("category") == category).select(*KEYS, "failures", "incidents")
     return (
         hours.drop("failures", "incidents").with_columns(category=pl.lit(category))

@@ -47,6 +47,7 @@ class Finding:
     ci_low: float
     ci_high: float
     inflation: float
+    overlap: int
     other: str
 
     @property
@@ -74,6 +75,8 @@ def judge(finding: Finding, least_groups: int = MIN_GROUPS_SIZE) -> Verdict:
         return Verdict(TOO_LITTLE, missing)
     if f.inflation >= INSEPARABLE and min(f.p_crude, f.p_adjusted) <= ALPHA:
         return Verdict(CONFOUNDED, f"moves together with {f.other} (variance inflation {_number(f.inflation)})")
+    if f.overlap < MIN_GROUPS_SIDE and min(f.p_crude, f.p_adjusted) <= ALPHA:
+        return Verdict(CONFOUNDED, f"only {f.overlap} groups on one side are of a size that the other side has too")
     if f.q_adjusted <= ALPHA and f.excludes_one:
         return Verdict(SUPPORTED, f"q {f.q_adjusted:.3f} with {f.other} held fixed, interval without 1")
     if f.p_adjusted <= WEAK and f.excludes_one:
@@ -85,7 +88,7 @@ def judge(finding: Finding, least_groups: int = MIN_GROUPS_SIZE) -> Verdict:
 
 def judge_crude(p_crude: float, adjusted: Verdict, other: str) -> Verdict:
     """The word for a crude row: what it shows must survive the adjustment."""
-    if adjusted.word in (INDISTINCT, SUGGESTIVE) and p_crude <= ALPHA:
+    if adjusted.word == INDISTINCT and p_crude <= ALPHA:
         return Verdict(CONFOUNDED, f"crude p {p_crude:.3f} does not outlast holding {other} fixed")
     return adjusted
 

@@ -19,7 +19,6 @@ from pipeline.effects.verdicts import ALPHA, INDISTINCT, MIN_FAILURES, SUGGESTIV
 MIN_CHANGED = 6
 """Six groups give 64 assignments of signs, the least with which p can fall below 5 % on two sides."""
 _ENUMERATED = 11
-_Z = 1.959963984540054
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,12 @@ def before_after(
 
 
 def _estimate(after: Floats, total: Floats, share: Floats) -> Estimate:
-    """Conditional Poisson for several groups, exact conditional binomial for one."""
+    """Conditional Poisson for several groups, exact conditional binomial for one.
+
+    Given a group's total, its count after the change is binomial, so the conditional model is a binomial
+    regression with the log odds of the exposure as offset. (``ConditionalPoisson`` of statsmodels leaves out groups
+    whose two counts are equal, which draws the ratio away from 1.)
+    """
     nothing = Estimate("before and after", float("nan"), 0.0, float("inf"))
     if total.sum() == 0:
         return nothing
@@ -69,19 +73,18 @@ def _estimate(after: Floats, total: Floats, share: Floats) -> Estimate:
         return _exact(after[0], total[0], share[0])
     if after.sum() in (0, total.sum()):
         return nothing
-    from statsmodels.discrete.conditional_models import ConditionalPoisson
+    import statsmodels.api as sm
+    from scipy.stats import t as student
 
-    counts = np.column_stack([after, total - after]).ravel()
-    side = np.tile([1.0, 0.0], len(total))
-    offset = np.log(np.column_stack([share, 1 - share]).ravel())
-    groups = np.repeat(np.arange(len(total)), 2)
-    fit = ConditionalPoisson(counts, side[:, None], groups=groups, offset=offset).fit(disp=0)
-    value = float(fit.params[0])
-    chance = share * np.exp(value) / (share * np.exp(value) + 1 - share)
-    mean = total * chance
-    spread = float((((after - mean) ** 2) / np.maximum(mean * (1 - chance), 1e-12)).sum()) / max(len(total) - 1, 1)
-    wide = _Z * float(fit.bse[0]) * max(1.0, spread) ** 0.5
-    return Estimate("conditional poisson", *(float(np.exp(v)) for v in (value, value - wide, value + wide)))
+    model = sm.GLM(
+        np.column_stack([after, total - after]), np.ones((len(total), 1)), family=sm.families.Binomial(),
+        offset=np.log(share / (1 - share)),
+    )  # fmt: skip
+    fit = model.fit(cov_type="HC1")
+    value, error = float(fit.params[0]), float(fit.bse[0])
+    wide = float(student.ppf(0.975, len(total) - 1)) * error
+    ratio, low, high = (float(np.exp(v)) for v in (value, value - wide, value + wide))
+    return Estimate("conditional poisson", ratio, low, high)
 
 
 def _exact(after: float, total: float, share: float) -> Estimate:
