@@ -28,7 +28,8 @@ from pipeline.engines.readers import BLANK, CONTINUATION, NO_LOGS, NO_QUIET, UNS
 from pipeline.frames import conform
 from pipeline.grammar import Ruleset
 from pipeline.settings import Settings
-from pipeline.sources.identify import Identity
+from pipeline.sources.dumps import split_dump
+from pipeline.sources.identify import SNIFF_BYTES, Identity, identify
 
 FRAME = "(heading, border or prompt)"
 __all__ = ["BLANK", "CONTINUATION", "FRAME", "Piece", "Understood", "parse", "understand_pieces"]
@@ -43,8 +44,9 @@ class Piece:
 
     The records that begin from ``begin`` up to ``end`` are the piece's own; bytes around that range belong to
     other pieces and only tell what these records go on with (see ``ranges``). ``tail`` counts bytes of an
-    overlong last line that were left out. ``node`` and ``pod`` come from the path or the command line; ``reference`` is the time at which the source
-    was written or collected (its modification time or the stamp in its name).
+    overlong last line that were left out. ``node`` and ``pod`` come from the path or the command line;
+    ``reference`` is the time at which the source was written or collected (its modification time or the stamp in
+    its name).
     """
 
     src: int
@@ -81,6 +83,7 @@ def understand_pieces(pieces: Sequence[Piece], ruleset: Ruleset, settings: Setti
 
 def _judge_pieces(pieces: Sequence[Piece], ruleset: Ruleset, settings: Settings) -> Understood:
     """Read the pieces and ask the grammar what each record is; fields are not taken out yet."""
+    pieces = [part for piece in pieces for part in _apart(piece)]
     logs = [piece for piece in pieces if piece.identity.family in ("log", "export")]
     others = [piece for piece in pieces if piece.identity.family in ("console", "document", "config")]
     lines = read_logs(logs, settings) if logs else NO_LOGS
@@ -92,6 +95,18 @@ def _judge_pieces(pieces: Sequence[Piece], ruleset: Ruleset, settings: Settings)
     silent = pl.concat([lines.unsaid, conform(framing.with_columns(shape=pl.lit(FRAME)), UNSAID)])
     spoken = ruleset.judge(records.filter(~pl.col("silent")))
     return Understood(spoken, silent, quiet, pl.concat([lines.rejects, conform(quiet.rejects, REJECTS)]))
+
+
+def _apart(piece: Piece) -> list[Piece]:
+    """A dump of a cluster as its objects and its logs; any other piece as it is."""
+    if piece.identity.family != "document":
+        return [piece]
+    parts = []
+    for offset, data, is_log in split_dump(piece.data):
+        found = identify(data[:SNIFF_BYTES]) if is_log else piece.identity
+        identity = found if found.family in ("log", "document") else Identity("log", "log:text", "a log of a dump")
+        parts.append(replace(piece, data=data, offset=piece.offset + offset, identity=identity))
+    return parts
 
 
 def parse(pieces: Sequence[Piece], ruleset: Ruleset, settings: Settings) -> Facts:

@@ -24,6 +24,7 @@ from pipeline.inventory.documents import parse_documents
 from pipeline.redact import redact, redact_expr, redact_series
 from pipeline.settings import Settings
 from pipeline.sources.birds import name_birds
+from pipeline.sources.dumps import name_pods
 from pipeline.sources.envelopes import strip_envelopes
 from pipeline.sources.exports import Damage, read_exports
 from pipeline.sources.headers import parse_headers
@@ -125,7 +126,7 @@ def _read_lines(pieces: Sequence[Piece], settings: Settings) -> tuple[LogFacts, 
         if empty.any():
             unsaid = _unsaid(within(lines.filter(empty), pieces), BLANK)
             lines = lines.filter(~empty)
-        frame = strip_envelopes(lines, first.identity.chain, first.tz, first.reference)
+        frame = name_pods(strip_envelopes(lines, first.identity.chain, first.tz, first.reference))
         frame = join_pieces(frame, settings.record_lines, settings.record_bytes)
     frame, further = _split_overflow(frame)
     frame = parse_headers(frame, first.tz, first.reference)
@@ -221,6 +222,8 @@ def _gather(read: Sequence[tuple[Piece, RowFacts]], kind: str, schema: dict[str,
             columns[name] += [value] * len(rows)
         for name in own:
             values = [getattr(row, name) for row in rows]
+            if name == "byte_offset":
+                values = [value + piece.offset for value in values]
             columns[name] += [_json(value) for value in values] if name == "params" else values
     return pl.DataFrame(columns, schema=schema)
 
