@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import heapq
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -69,6 +70,19 @@ class World:
         """Stretches by speaker."""
         parts = self.intervals.partition_by("speaker", as_dict=True, maintain_order=True)
         return {str(key[0]): frame for key, frame in parts.items()}
+
+    def last_configured(self, speaker: str) -> dict[str, datetime | None]:
+        """Nodes that a speaker had a session configured with, and when that was last seen."""
+        found = self._configured_until.get(speaker)
+        if found is None:
+            frame = self.ends[speaker].filter(pl.col("peer_node").is_not_null() & (pl.col("state") != "unknown"))
+            last = frame.group_by("peer_node").agg(pl.col("ended_at").max())
+            found = self._configured_until[speaker] = dict(last.iter_rows())
+        return found
+
+    @cached_property
+    def _configured_until(self) -> dict[str, dict[str, datetime | None]]:
+        return {}
 
     @cached_property
     def telling(self) -> pl.DataFrame:
@@ -169,24 +183,48 @@ class Case:
             chosen = chosen.filter((pl.col("ts") <= done) | pl.col("ts").is_null())
         return chosen
 
+    @cached_property
+    def _failing(self) -> frozenset[tuple[str, str]]:
+        return frozenset((min(pair), max(pair)) for pair in self.incident.sessions)
+
+    @cached_property
+    def _answers(self) -> dict[Any, Any]:
+        """What was asked before: many causes ask the same questions."""
+        return {}
+
+    def remembered(self, key: Any, ask: Callable[[], Any]) -> Any:
+        """The answer to a question of this case, found once."""
+        if key not in self._answers:
+            self._answers[key] = ask()
+        return self._answers[key]
+
     def up_elsewhere(self, name: str) -> list[dict[str, Any]]:
         """Sessions of a node that were up at some time during the incident and are not part of it."""
+        found: list[dict[str, Any]] = self.remembered(("up", name), lambda: self._up_elsewhere(name))
+        return found
+
+    def _up_elsewhere(self, name: str) -> list[dict[str, Any]]:
         frame = self.world.ends.get(name)
         if frame is None:
             return []
-        failing = {tuple(sorted(session)) for session in self.incident.sessions}
         begun, done = self.incident.started_at, self.incident.ended_at or self.world.data_end
         up = frame.filter(pl.col("state") == "up")
         if begun is not None and done is not None:
             up = up.filter((pl.col("ended_at") > begun + SETTLE) & (pl.col("started_at") <= done))
-        rows = up.select("speaker", "end", "peer", "peer_node", "source_path", "byte_offset", "started_at").to_dicts()
-        return [
-            row for row in rows
-            if tuple(sorted((name, row["peer_node"] or f"@{row['peer']}"))) not in failing
-        ]  # fmt: skip
+        columns = ["speaker", "end", "peer", "peer_node", "source_path", "byte_offset", "started_at"]
+        rows = []
+        for row in up.select(columns).iter_rows(named=True):
+            far = row["peer_node"] or f"@{row['peer']}"
+            if (min(name, far), max(name, far)) not in self._failing:
+                rows.append(row)
+        return rows
 
     def printed(self, node: str, text: str = "the daemon answers") -> Proof | None:
         """A status table that a node's daemon printed while the incident lasted."""
+        found: Proof | None = self.remembered(("printed", node), lambda: self._printed(node))
+        return None if found is None else replace(found, text=text)
+
+    def _printed(self, node: str) -> Proof | None:
         frame = self.world.tables.get(node)
         begun, done = self.incident.started_at, self.incident.ended_at
         if frame is None or begun is None:
@@ -197,7 +235,7 @@ class Case:
         if during.is_empty():
             return None
         row = during.row(0, named=True)
-        return Proof(text, row["ts"], node, None, row["source_path"], row["byte_offset"])
+        return Proof("", row["ts"], node, None, row["source_path"], row["byte_offset"])
 
     def size_rows(self) -> list[dict[str, Any]]:
         """The last size of each reflector while the incident lasted and peers were missing (else the last known)."""
@@ -238,7 +276,8 @@ def proofs_of_ends(ends: Iterable[End], limit: int = PROOFS) -> tuple[Proof, ...
     """What single ends showed, each with the record it was read from."""
     chosen: list[Proof] = []
     places: dict[str, int] = {}
-    for end in sorted(ends, key=lambda e: (_natural(e.place), _natural(e.far))):
+    few = heapq.nsmallest(50 * limit, ends, key=lambda e: (_natural(e.place), _natural(e.far)))
+    for end in few:
         if places.setdefault(end.place, 0) >= max(1, limit // 3) and len(places) < limit:
             continue
         places[end.place] += 1

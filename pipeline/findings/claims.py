@@ -51,8 +51,9 @@ def judge(case: Case, catalogue: Catalogue) -> list[Claim]:
         rest = candidates[1:3]
         like = candidates[0].cause.look_alikes
         known = {claim.cause.id for claim in candidates[:3]}
-        out = [claim for claim in ranked if claim.cause.id in like and claim.cause.id not in known]
-        return [candidates[0], *rest, *(c for c in out if any(role == CONTRADICTS for role, _ in c.evidence))]
+        out = [_weigh(case, catalogue.causes[name], thorough=True) for name in like if name not in known]
+        told = [claim for claim in out if any(role == CONTRADICTS for role, _ in claim.evidence)]
+        return [candidates[0], *rest, *sorted(told, key=lambda claim: (-claim.confidence, claim.cause.id))]
     return [_undetermined(case, catalogue.causes[UNDETERMINED], candidates[:3]), *candidates[:3]]
 
 
@@ -62,8 +63,11 @@ def _applies(cause: Cause, case: Case) -> bool:
     return case.incident.kind != "record" or not cause.categories or case.incident.category in cause.categories
 
 
-def _weigh(case: Case, cause: Cause) -> Claim:
-    fields = common_fields(case)
+def _weigh(case: Case, cause: Cause, *, thorough: bool = False) -> Claim:
+    """Ask a cause's questions. One that is ruled out is only asked on to tell why (``thorough``)."""
+    if not thorough and any(q.role == "required" and not _ask(case, q).seen for q in cause.questions):
+        return Claim(cause, 0.0, "", "", (), ruled_out=True)
+    fields: dict[str, str] = dict(case.remembered("fields", lambda: common_fields(case)))
     evidence: list[tuple[str, Proof]] = []
     doubt, kept, ruled_out = 1.0, 1.0, False
     for question in cause.questions:
@@ -94,7 +98,7 @@ def _weigh(case: Case, cause: Cause) -> Claim:
         confidence = min(confidence, WORTH_TELLING / 2)
         evidence = [pair for pair in evidence if pair[0] != MISSING]
     summary = _sentences(cause.summary, fields)
-    ends = ends_paragraph(case)
+    ends: str = case.remembered("ends", lambda: ends_paragraph(case))
     remedy = _sentences(cause.remedy, fields)
     return Claim(
         cause, round(confidence, 3), "\n\n".join(filter(None, ("\n".join(summary), ends))),

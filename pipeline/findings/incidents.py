@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 
 import polars as pl
 
@@ -30,7 +31,7 @@ LASTING = frozenset({"md5_kernel_setup_failed", "cannot_assign_address"})
 SOFT = frozenset({BARE, "connection_reset", "connection_closed", "neighbor_lost", "connect_timeout"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Incident:
     """What belongs together. ``kind`` is 'session', 'planned' or 'record'; ``nodes`` are those that suffer."""
 
@@ -46,7 +47,7 @@ class Incident:
     hubs: tuple[str, ...] = ()
     work: str | None = None
 
-    @property
+    @cached_property
     def sessions(self) -> tuple[tuple[str, str], ...]:
         """The sessions concerned, each once."""
         return tuple(sorted({failure.session for failure in self.failures}))
@@ -69,6 +70,9 @@ class _Cluster:
     failures: list[Failure] = field(default_factory=list)
     nodes: set[str] = field(default_factory=set)
     last_start: datetime | None = None
+    last_end: datetime | None = None
+    is_open: bool = False
+    session_ends: dict[tuple[str, str], datetime] = field(default_factory=dict)
     merged_into: _Cluster | None = None
 
     def root(self) -> _Cluster:
@@ -82,6 +86,12 @@ class _Cluster:
         self.nodes.update(failure.session)
         if failure.started_at is not None:
             self.last_start = max(self.last_start or failure.started_at, failure.started_at)
+        if failure.ended_at is None:
+            self.is_open = True
+            return
+        self.last_end = max(self.last_end or failure.ended_at, failure.ended_at)
+        before = self.session_ends.get(failure.session, failure.ended_at)
+        self.session_ends[failure.session] = max(before, failure.ended_at)
 
     def absorb(self, other: _Cluster) -> None:
         for failure in other.failures:
@@ -89,7 +99,7 @@ class _Cluster:
         other.merged_into = self
 
     def spans(self, moment: datetime) -> bool:
-        return any(f.ended_at is None or f.ended_at >= moment for f in self.failures)
+        return self.is_open or (self.last_end is not None and self.last_end >= moment)
 
 
 def build_incidents(
@@ -127,8 +137,8 @@ def _joins(cluster: _Cluster, failure: Failure) -> bool:
         return True
     if cluster.reason in LASTING and cluster.spans(begun):
         return True
-    ends = [f.ended_at for f in cluster.failures if f.session == failure.session and f.ended_at is not None]
-    return bool(ends) and begun - max(ends) <= FLAP
+    before = cluster.session_ends.get(failure.session)
+    return before is not None and begun - before <= FLAP
 
 
 def _with_soft_joined(clusters: list[_Cluster]) -> list[_Cluster]:

@@ -15,21 +15,20 @@ import pytest
 
 from pipeline.engines.local import InputOptions, ingest
 from pipeline.findings import Analysis, Finding, investigate
-from pipeline.sessions import load_cluster
+from pipeline.sessions import ClusterFacts, load_cluster
 from pipeline.settings import Settings
 from pipeline.warehouse.writer import Warehouse
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_logs"
 RECORDINGS = sorted(path.parent.name for path in SAMPLES.glob("*/truth.json"))
+Recorded = tuple[dict[str, Any], Analysis, ClusterFacts]
 MORE_NODES = {"duplicate-node-address"}
 """Recordings in which the fault shakes sessions of further nodes for moments, which the truth does not count."""
 
 
 @pytest.fixture(scope="module", params=RECORDINGS)
-def recorded(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[dict[str, Any], Analysis]:
-    """The truth of a recording and what is found in it."""
+def recorded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Recorded:
+    """The truth of a recording, what is found in it, and the facts it was found from."""
     name = str(request.param)
     bundle = SAMPLES / name / "collected.tar.gz"
     if not bundle.exists():
@@ -37,11 +36,12 @@ def recorded(
     truth = json.loads((SAMPLES / name / "truth.json").read_text(encoding="utf-8"))
     with Warehouse.open(tmp_path_factory.mktemp(name)) as warehouse:
         ingest(warehouse, [str(bundle)], InputOptions(cluster=name), Settings())
-        return truth, investigate(load_cluster(warehouse.connection, name))
+        facts = load_cluster(warehouse.connection, name)
+        return truth, investigate(facts), facts
 
 
-def test_incidents(recorded: tuple[dict[str, Any], Analysis]) -> None:
-    truth, analysis = recorded
+def test_incidents(recorded: Recorded) -> None:
+    truth, analysis, _ = recorded
     found = [(f.best.cause.id, f.incident.started_at) for f in analysis.findings]
     assert [cause for cause, _ in found] == [incident["cause"] for incident in truth["incidents"]], found
     for expected, finding in zip(truth["incidents"], analysis.findings, strict=True):
@@ -69,8 +69,8 @@ def compare(expected: dict[str, Any], finding: Finding, truth: dict[str, Any]) -
         assert abs(incident.ended_at - _time(expected["ended_at"])) <= slack
 
 
-def test_groups(recorded: tuple[dict[str, Any], Analysis]) -> None:
-    truth, analysis = recorded
+def test_groups(recorded: Recorded) -> None:
+    truth, analysis, _ = recorded
     found = {frozenset(group.reflectors): group for group in analysis.groups if group.kind == "reflector"}
     for expected in truth["groups"]:
         if expected["kind"] == "reflector":
@@ -79,8 +79,8 @@ def test_groups(recorded: tuple[dict[str, Any], Analysis]) -> None:
             assert group.md5 == expected["md5"]
 
 
-def test_every_incident_has_evidence_that_can_be_looked_up(recorded: tuple[dict[str, Any], Analysis]) -> None:
-    _, analysis = recorded
+def test_every_incident_has_evidence_that_can_be_looked_up(recorded: Recorded) -> None:
+    _, analysis, _ = recorded
     for finding in analysis.findings:
         supports = [proof for role, proof in finding.best.evidence if role == "supports"]
         assert any(proof.source_path and proof.byte_offset is not None for proof in supports)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import UsageError
-from pipeline.findings.report import RENDERERS, build_report, render
+from pipeline.findings.report import build_report, render
 from tests.findings.cluster import END, Cluster
 from tests.findings.published import Published
 
@@ -119,7 +119,7 @@ def test_what_cannot_be_meant_is_refused() -> None:
 HOSTILE = "evil \x1b[31mred\x1b[0m \u202eabc </script><img src=x> `|[a](javascript:b)` \x00 Too many open files"
 
 
-@pytest.mark.parametrize("form", sorted(RENDERERS))
+@pytest.mark.parametrize("form", ["text", "markdown", "json"])
 def test_log_text_is_hostile(form: str) -> None:
     cluster = Cluster()
     cluster.record("n-1", 300, HOSTILE, "resource_exhaustion")

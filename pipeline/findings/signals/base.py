@@ -30,8 +30,10 @@ def parameters(name: str) -> set[str]:
 
 
 def evaluate(case: Case, name: str, arguments: dict[str, Any]) -> Sign:
-    """Ask one question of a case."""
-    return SIGNALS[name](case, **arguments)
+    """Ask one question of a case; the same question is answered once."""
+    key = (name, repr(sorted(arguments.items())))
+    sign: Sign = case.remembered(key, lambda: SIGNALS[name](case, **arguments))
+    return sign
 
 
 @cache

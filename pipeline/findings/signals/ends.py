@@ -12,7 +12,7 @@ def _at(case: Case, where: str) -> tuple[End, ...]:
     if where == "hub":
         return case.hub_ends
     if where == "member":
-        return tuple(end for end in case.ends if end not in case.hub_ends)
+        return tuple(end for end in case.ends if end.node not in case.incident.hubs)
     return case.ends
 
 
@@ -23,9 +23,11 @@ def error_text(case: Case, pattern: str, at: str = "any", share: float = 0.0) ->
     if not ends:
         return Sign(None)
     regex = compiled(pattern)
-    found = [(end, next((text for text in end.errors if regex.search(text)), None)) for end in ends]
+    regex_of = {text: bool(regex.search(text)) for text in {text for end in ends for text in end.errors}}
+    found = [(end, next((text for text in end.errors if regex_of[text]), None)) for end in ends]
     matching = [end for end, text in found if text is not None]
-    sessions = {s.session for s in case.incident.failures if any(end in matching for end in s.ends)}
+    told = {id(end) for end in matching}
+    sessions = {s.session for s in case.incident.failures if any(id(end) in told for end in s.ends)}
     if not matching or len(sessions) < share * len(case.incident.sessions):
         return Sign(False)
     fields = {

@@ -125,19 +125,21 @@ def hub_has_no_end(case: Case) -> Sign:
 
 def _lacking(case: Case) -> list[tuple[str, str]]:
     """(far node, near node) where the far daemon printed its table meanwhile without the near one in it."""
+    found: list[tuple[str, str]] = case.remembered("lacking", lambda: _find_lacking(case))
+    return found
+
+
+def _find_lacking(case: Case) -> list[tuple[str, str]]:
     found = []
-    for end in case.ends:
-        far = end.peer_node
-        if far is None or end.node is None or far not in case.world.ends or not case.printed(far):
+    begun = case.incident.started_at
+    pairs = {(end.peer_node, end.node) for end in case.ends if end.peer_node and end.node}
+    for far, near in sorted((far, near) for far, near in pairs if far is not None and near is not None):
+        if far not in case.world.ends or not case.printed(far):
             continue
-        frame = case.world.ends[far]
-        begun = case.incident.started_at
-        rows = frame.filter(frame["peer_node"].eq_missing(end.node) & (frame["state"] != "unknown"))
-        if begun is not None:
-            rows = rows.filter(rows["ended_at"] > begun)
-        if rows.is_empty():
-            found.append((far, end.node))
-    return sorted(set(found))
+        until = case.world.last_configured(far)
+        if near not in until or (begun is not None and (until[near] or begun) <= begun):
+            found.append((far, near))
+    return found
 
 
 @signal

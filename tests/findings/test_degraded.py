@@ -1,0 +1,70 @@
+"""Every recording again with part of it missing: no wrong cause is claimed with more than even confidence."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import polars as pl
+
+from pipeline.findings import investigate
+from pipeline.sessions import ClusterFacts
+from tests.findings.test_recordings import Recorded
+from tests.findings.test_recordings import recorded as recorded
+
+TABLES = ("show protocols", "node status", "caliconodestatus")
+ALSO_TRUE = {"peer-unreachable": {"bird_not_running"}}
+"""In this recording the machine's BIRD is stopped as well."""
+
+
+def _components(facts: ClusterFacts, *names: str) -> ClusterFacts:
+    wanted = pl.col("component").is_in(names)
+    return replace(facts, records=facts.records.filter(wanted), observed=facts.observed.filter(wanted))
+
+
+def _without(facts: ClusterFacts, nodes: set[str]) -> ClusterFacts:
+    kept = ~pl.col("node").fill_null("").is_in(list(nodes))
+    parts = ("states", "records", "observed", "node_facts", "marks")
+    return replace(facts, **{name: getattr(facts, name).filter(kept) for name in parts})
+
+
+def _no_reflectors(facts: ClusterFacts, truth: dict[str, Any]) -> ClusterFacts:
+    return _without(facts, {node["name"] for node in truth["nodes"] if node["role"] != "client"})
+
+
+def _no_members(facts: ClusterFacts, truth: dict[str, Any]) -> ClusterFacts:
+    return _without(facts, {name for incident in truth["incidents"] for name in incident["nodes"]})
+
+
+def _half_the_nodes(facts: ClusterFacts, truth: dict[str, Any]) -> ClusterFacts:
+    return _without(facts, set(sorted(node["name"] for node in truth["nodes"])[1::2]))
+
+
+def _status_only(facts: ClusterFacts, truth: dict[str, Any]) -> ClusterFacts:
+    states = facts.states.filter(pl.col("observed_by").is_in(TABLES))
+    return replace(_components(facts, "birdcl", "calicoctl"), states=states, marks=facts.marks.clear())
+
+
+def _probes_only(facts: ClusterFacts, truth: dict[str, Any]) -> ClusterFacts:
+    states = facts.states.filter(pl.col("observed_by") == "probe")
+    probes = _components(facts, "probe", "kubelet", "kube-event")
+    return replace(probes, states=states, marks=facts.marks.clear(), node_facts=facts.node_facts.clear())
+
+
+def _no_inventory(facts: ClusterFacts, truth: dict[str, Any]) -> ClusterFacts:
+    return replace(facts, resources=facts.resources.clear(), node_facts=facts.node_facts.clear())
+
+
+WAYS = [_no_reflectors, _no_members, _half_the_nodes, _status_only, _probes_only, _no_inventory]
+
+
+def test_no_wrong_cause_is_claimed(recorded: Recorded) -> None:
+    truth, _, facts = recorded
+    right = {truth["cause"], "undetermined"} | ALSO_TRUE.get(truth["scenario"], set())
+    wrong = [
+        (way.__name__, finding.best.cause.id, finding.best.confidence)
+        for way in WAYS
+        for finding in investigate(way(facts, truth)).findings
+        if finding.best.cause.id not in right and finding.best.confidence > 0.5
+    ]
+    assert wrong == []
