@@ -8,14 +8,21 @@ import streamlit as st
 
 from app import palette, show
 from app.safe import md
-from app.texts import t, word
+from app.texts import language, t, word
+
+
+def title(cause: str | None, written: str | None) -> str:
+    """What a claim is called: as the analysis wrote it, which is English, else by its cause."""
+    if language() == "en" and written:
+        return written
+    return word("cause", cause) if cause else written or "–"
 
 
 def incident(row: dict[str, Any]) -> None:
     """One incident in a frame: how bad, what, where, since when; the title leads to it."""
     with st.container(border=True, gap="xxsmall"):
         show.link(
-            f"**{md(row['title'] or word('cause', row['cause']))}**", "incidents", icon=palette.SEVERITY_ICON.get(row["severity"]),
+            f"**{md(title(row['cause'], row['title']))}**", "incidents", icon=palette.SEVERITY_ICON.get(row["severity"]),
             incident=row["incident_id"],
         )  # fmt: skip
         facts = [

@@ -84,6 +84,7 @@ def stretches(frame: pl.DataFrame, row: str = "end") -> Any:
             ],
         )
         .properties(height=max(60, min(560, 20 * lines)))
+        .add_params(alt.selection_interval(name=BRUSH, encodings=["x"]))
     )  # fmt: skip
 
 

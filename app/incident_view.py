@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import charts, lines, palette, show, store, times
+from app import cards, charts, lines, palette, show, store, times
 from app.queries import incidents
 from app.safe import md
 from app.texts import t, word
@@ -22,6 +22,7 @@ def render(incident_id: str) -> None:
     show.link(t("incidents.back"), "incidents", icon=":material/arrow_back:", incident=None)
     found = store.frame(incidents.incident(incident_id))
     if found.is_empty():
+        st.header(t("incidents.title"), anchor=False)
         show.empty(t("incidents.gone"))
         return
     row = found.row(0, named=True)
@@ -37,8 +38,7 @@ def render(incident_id: str) -> None:
 
 
 def _head(row: dict[str, Any], claims: list[dict[str, Any]]) -> None:
-    title = claims[0]["title"] if claims else word("cause", row["cause"])
-    st.header(md(title), anchor=False)
+    st.header(md(cards.title(row["cause"], claims[0]["title"] if claims else None)), anchor=False)
     with st.container(horizontal=True, gap="small"):
         st.badge(
             word("severity", row["severity"]), icon=palette.SEVERITY_ICON.get(row["severity"]),
@@ -130,7 +130,7 @@ def _timeline(row: dict[str, Any]) -> None:
         show.empty(t("incidents.no_timeline"))
         return
     named = times.axis(found).with_columns(pl.concat_str("node", pl.lit(" → "), "other").alias("end"))
-    show.picture(charts.stretches(named), query, "incident-timeline", t("incidents.timeline"))
+    show.picture(charts.stretches(named), query, "incident-timeline", t("incidents.timeline"), brush=True)
     signs = incidents.signs(row["cluster"], row["started_at"], row["ended_at"])
     counted = store.frame(signs, 5000)
     if not counted.is_empty():
@@ -149,7 +149,7 @@ def _others(claims: list[dict[str, Any]]) -> None:
     for claim in claims:
         percent = round(100 * (claim["confidence"] or 0))
         mark = t("incidents.out") if (claim["confidence"] or 0) < RULED_OUT else t("incidents.possible")
-        with st.expander(f"{md(claim['title'] or word('cause', claim['cause']))} · {mark} · {percent} %"):
+        with st.expander(f"{md(cards.title(claim['cause'], claim['title']))} · {mark} · {percent} %"):
             against = store.frame(incidents.evidence(claim["diagnosis_id"], "contradicts"))
             for fact in against["text"].unique(maintain_order=True).to_list()[:5]:
                 show.log_text(fact)

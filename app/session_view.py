@@ -25,9 +25,11 @@ def render(scope: Scope, cluster: str, node: str, peer: str, protocol: str | Non
     show.link(t("sessions.back"), "sessions", icon=":material/arrow_back:")
     found = store.frame(sessions.end(cluster, node, peer, protocol))
     if found.is_empty():
+        st.header(t("sessions.title"), anchor=False)
         show.empty(t("sessions.gone"))
         return
     here = found.row(0, named=True)
+    protocol = here["protocol"]
     st.header(f"{md(node)} ↔ {md(here['peer_node'] or peer)}", anchor=False)
     st.caption(f"{t('col.cluster')} {show.place(cluster)}")
     other = None

@@ -88,9 +88,9 @@ def patterns(scope: Scope, wanted: Wanted) -> Query:
     return Query(
         f"""
 SELECT c.events, round(100.0 * c.events / sum(c.events) OVER (), 2) AS share_percent, t.template, t.component, t.category,
-       c.first_at, c.last_at, c.nodes, c.template_id
+       c.first_at, c.last_at, c.template_id
 FROM (
-  SELECT template_id, count(*) AS events, min(ts) AS first_at, max(ts) AS last_at, count(DISTINCT node) AS nodes
+  SELECT template_id, count(*) AS events, min(ts) AS first_at, max(ts) AS last_at
   FROM log_events
   {where}
   GROUP BY template_id

@@ -74,7 +74,8 @@ def end(cluster: str, node: str, peer: str, protocol: str | None) -> Query:
     return Query(
         """
 SELECT * FROM sessions
-WHERE cluster = $cluster AND node = $node AND peer = $peer AND protocol IS NOT DISTINCT FROM $protocol
+WHERE cluster = $cluster AND node = $node AND peer = $peer AND coalesce(protocol = $protocol, $protocol IS NULL)
+ORDER BY observed_at DESC NULLS LAST, protocol
 LIMIT 1""",
         {"cluster": cluster, "node": node, "peer": peer, "protocol": protocol},
     )

@@ -27,8 +27,8 @@ def listed(scope: Scope, start: datetime, end: datetime, show_benign: bool, text
     return Query(
         f"""
 WITH counted AS (
-  SELECT template_id, CAST(greatest(0, least({TREND_BUCKETS - 1}, date_part('epoch', minute - $lo) // $step)) AS INTEGER) AS n,
-         sum(events) AS events, min(minute) AS first_at, max(minute) AS last_at, count(DISTINCT node) AS nodes
+  SELECT template_id, CAST(greatest(0, least({TREND_BUCKETS - 1}, (epoch_us(minute) - epoch_us(CAST($lo AS TIMESTAMPTZ))) // ($step * 1000000))) AS INTEGER) AS n,
+         sum(events) AS events, min(minute) AS first_at, max(minute) AS last_at
   FROM event_counts
   {where}
   GROUP BY ALL
@@ -65,10 +65,9 @@ def changed(scope: Scope, split: datetime, appeared: bool) -> Query:
     having = "min(minute) >= $split" if appeared else "max(minute) < $split"
     return Query(
         f"""
-SELECT t.template, c.events, c.first_at, c.last_at, c.nodes, t.component, t.category, t.severity, c.template_id
+SELECT t.template, c.events, c.first_at, c.last_at, t.component, t.category, t.severity, c.template_id
 FROM (
-  SELECT template_id, CAST(sum(events) AS BIGINT) AS events, min(minute) AS first_at, max(minute) AS last_at,
-         count(DISTINCT node) AS nodes
+  SELECT template_id, CAST(sum(events) AS BIGINT) AS events, min(minute) AS first_at, max(minute) AS last_at
   FROM event_counts
   {where}
   GROUP BY template_id HAVING {having}

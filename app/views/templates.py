@@ -88,6 +88,7 @@ def _one(scope: Scope, template_id: str) -> None:
     show.link(t("templates.back"), "templates", icon=":material/arrow_back:")
     found = store.frame(templates.one(template_id))
     if found.is_empty():
+        st.header(t("templates.one"), anchor=False)
         show.empty(t("templates.unknown"))
         return
     row = found.row(0, named=True)
