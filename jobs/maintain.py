@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
+
+import duckdb
 
 from jobs.console import Context, print_data, print_json
 from pipeline import steps
@@ -12,7 +15,7 @@ from pipeline.grammar import load_ruleset
 from pipeline.warehouse import compact as files
 from pipeline.warehouse.relabel import relabel
 from pipeline.warehouse.retention import expire
-from pipeline.warehouse.writer import DATABASE_NAME, Warehouse
+from pipeline.warehouse.writer import DATABASE_NAME, Warehouse, failed
 
 
 def maintain(ctx: Context, *, anew: bool, rewrite: bool, dry_run: bool, output: str, now: datetime | None = None) -> None:
@@ -42,8 +45,11 @@ def maintain(ctx: Context, *, anew: bool, rewrite: bool, dry_run: bool, output: 
                 done["compacted"] = asdict(size)
             done["snapshot"] = str(steps.publish(warehouse, settings))
         done["file_bytes"] = (warehouse.directory / DATABASE_NAME).stat().st_size
+    except duckdb.Error as exc:
+        raise failed(ctx.warehouse, exc) from exc
     finally:
-        warehouse.close()
+        with contextlib.suppress(duckdb.Error):
+            warehouse.close()
     if output == "json":
         print_json(done)
         return

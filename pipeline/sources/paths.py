@@ -35,7 +35,8 @@ _SERVICE = re.compile(
     r"[/!](?:calico|logs)/(?P<service>bird6?|felix|confd|cni|monitor-addresses)/(?:current|@[0-9a-f]+\.[su])$"
 )
 _STAMP = re.compile(
-    r"(?P<y>20\d\d)-?(?P<m>\d\d)-?(?P<d>\d\d)[T_-](?P<H>\d\d)-?:?(?P<M>\d\d)-?:?(?P<S>\d\d)Z?(?=\.[a-z]+$|/[^/]*$)"
+    # kubelet names a rotated file by when it was rotated: that is no time of collection, and packing keeps identity
+    r"(?<!\.log\.)(?P<y>20\d\d)-?(?P<m>\d\d)-?(?P<d>\d\d)[T_-](?P<H>\d\d)-?:?(?P<M>\d\d)-?:?(?P<S>\d\d)Z?(?=\.[a-z]+$|/[^/]*$)"
 )
 
 

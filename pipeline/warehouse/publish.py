@@ -126,14 +126,16 @@ def _write(warehouse: Warehouse, path: Path, sequence: int) -> None:
             _copy_comments(con, name)
         _write_meta(con, sequence)
         con.commit()
+        # Detaching writes the checkpoint: the file is complete without a log beside it.
+        con.execute("DETACH snapshot")
     except BaseException as exc:
-        con.rollback()
+        # After a failed write even this may be refused; the unfinished file has no name that a reader knows.
+        for query in ("ROLLBACK", "DETACH snapshot"):
+            with contextlib.suppress(duckdb.Error):
+                con.execute(query)
         if isinstance(exc, duckdb.Error):
             raise WarehouseError(f"snapshot {path}: cannot be written: {str(exc).splitlines()[0]}") from exc
         raise
-    finally:
-        # Detaching writes the checkpoint: the file is complete without a log beside it.
-        con.execute("DETACH snapshot")
     with path.open("rb") as file:
         os.fsync(file.fileno())
     path.chmod(0o444)

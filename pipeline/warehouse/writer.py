@@ -38,6 +38,7 @@ DERIVED_TABLES = (
     "size_thresholds",
 )
 _CONTENTS = "SELECT content_id FROM sources UNION SELECT content_id FROM forgotten_content"
+_SIZES = "SELECT content_id, 0 FROM forgotten_content UNION ALL SELECT content_id, bytes_read FROM sources"
 _HOLDER = re.compile(r"\(PID (\d+)")
 
 
@@ -100,8 +101,10 @@ class Warehouse:
 
     def close(self) -> None:
         """Close the database and give up the lock; a second call does nothing."""
-        self.connection.close()
-        self._lock.release()
+        try:
+            self.connection.close()
+        finally:
+            self._lock.release()
 
     def __enter__(self) -> Warehouse:
         return self
@@ -109,7 +112,14 @@ class Warehouse:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        try:
+            self.close()
+        except duckdb.Error as exc:
+            # A database that met an error while it wrote refuses to close in order; the file is as it was.
+            if error is None:
+                raise failed(self.directory, exc) from exc
+        if isinstance(error, duckdb.Error):
+            raise failed(self.directory, error) from error
 
     @property
     def change_seq(self) -> int:
@@ -129,6 +139,10 @@ class Warehouse:
     def known_content_ids(self) -> frozenset[str]:
         """Content hashes of everything ever read: the same bytes under any name are read once."""
         return frozenset(self._content_ids())
+
+    def known_sources(self) -> dict[str, int]:
+        """Content hashes of everything ever read, with the sizes in bytes."""
+        return dict(self.connection.sql(_SIZES).fetchall())
 
     def load(self, *, cluster: str, engine: str, ruleset_version: str | None = None, examples: int = 3) -> Load:
         """Begin a load; use it as a context manager. ``examples``: benign records kept for each shape."""
@@ -198,6 +212,14 @@ class Warehouse:
         if self._known is None:
             self._known = {row[0] for row in self.connection.sql(_CONTENTS).fetchall()}
         return self._known
+
+
+def failed(directory: Path, exc: duckdb.Error) -> WarehouseError:
+    """The error for what DuckDB could not do: a full disk, no memory. Transactions leave nothing half done."""
+    said = next((line for line in str(exc).splitlines() if line.strip()), type(exc).__name__)
+    return WarehouseError(
+        f"warehouse {directory}: {said}; what was committed before stays. Make room or give it memory, then run again"
+    )
 
 
 def _connect(folder: Path, memory_limit: str | None, threads: int | None) -> duckdb.DuckDBPyConnection:
