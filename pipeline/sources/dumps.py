@@ -33,8 +33,8 @@ def split_dump(data: bytes) -> Iterator[tuple[int, bytes, bool]]:
 
 def name_pods(frame: pl.DataFrame) -> pl.DataFrame:
     """Gives the lines of a dump's logs the pod that the line above them names; others stay as they are."""
-    marked = frame["rest"].str.starts_with(_MARK.decode())
-    if not marked.any():
+    marked = pl.col("rest").str.starts_with(_MARK.decode())
+    if not frame.select(marked.any()).item():
         return frame
     pod = pl.when(marked).then(pl.col("rest").str.extract(_POD, 1)).forward_fill().over("src")
     return frame.with_columns(pod=pl.coalesce("pod", pod))

@@ -26,6 +26,7 @@ _ELASTIC = re.compile(r'"hits"\s*:\s*[\[{]|^\[\s*\{\s*"_(?:index|source|id)"')
 _PRETTY = re.compile(r'"(?:__REALTIME_TIMESTAMP|__CURSOR)"\s*:')
 _HITS = re.compile(r'"hits"\s*:\s*\[|^\s*\[')
 _PART = re.compile(r'"(stream|labels|values)"\s*:\s*')
+NO_MESSAGE = "(entry without a message)"
 _BETWEEN = re.compile(r"[\s,]*")
 _EXPORT = re.compile(r"^(?:__CURSOR|__REALTIME_TIMESTAMP|_BOOT_ID)=", re.MULTILINE)
 
@@ -239,8 +240,10 @@ def _journal(data: bytes) -> Iterator[Entry]:
                 lines += data.count(b"\n", position, position + 9 + size)
                 position += 9 + size
             fields[key.decode(errors="replace")] = value.decode(errors="replace")
-        if "MESSAGE" in fields:
+        if fields:
+            if "MESSAGE" not in fields and line:
+                raise ValueError("the last entry is cut")
             names = {"host": fields.get("_HOSTNAME"), "program": fields.get("SYSLOG_IDENTIFIER") or fields.get("_COMM")}
             stamp = fields.get("__REALTIME_TIMESTAMP")
             length = min(position, len(data)) - start
-            yield Entry(start, length, lines, stamp, "epoch_us", fields["MESSAGE"], names)
+            yield Entry(start, length, lines, stamp, "epoch_us", fields.get("MESSAGE", NO_MESSAGE), names)

@@ -58,11 +58,12 @@ def sniff_console(head: str) -> tuple[float, str]:
         else:
             before = len(sink.records)
             taken = next((n for n in (read(lines, i, sink) for read in READERS) if n), 0)
-            if taken and any(
+            # a border alone is no output of a command: Felix draws tables into its log as well
+            if taken and sink.segment and any(
                 r.role in ("row", "frame", "detail") or r.component != "console" for r in sink.records[before:]
             ):
                 known += taken
-                seen.setdefault(sink.segment or "console")
+                seen.setdefault(sink.segment)
         total += max(taken, 1)
         i += max(taken, 1)
     if total and dated == total and not rejects:
