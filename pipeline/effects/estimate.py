@@ -34,7 +34,9 @@ ALL = "all"
 """Name under which rows about all clusters together are stored."""
 OUTCOMES = ("failures", "incidents")
 MAX_VERSIONS = 8
-"""Versions compared with the most used one, those with the most hours first."""
+"""Versions compared with the reference, those with the most hours first."""
+WIDE_USE = 0.25
+"""A version is in wide use with at least this part of the hours of the most used one."""
 _TEXT, _REAL, _COUNT = pl.String, pl.Float64, pl.UInt64
 EFFECTS: dict[str, Any] = {
     "cluster": _TEXT, "category": _TEXT, "factor": _TEXT, "level": _TEXT, "reference": _TEXT, "adjusted_for": _TEXT,
@@ -120,15 +122,25 @@ def _of_panel(where: _Where, panel: Panel, permutations: int) -> Iterator[_Quest
     yield _Question(where, found, found.p if found else float("nan"), panel)
     by_size = compare_size(panel, permutations)
     yield _Question(where, by_size, by_size.p_adjusted, panel)
-    hours = {number: float(panel.hours[panel.version == number].sum()) for number in np.unique(panel.version)}
-    ranked = sorted((n for n in hours if panel.versions[n] != UNKNOWN_VERSION), key=lambda n: (-hours[n], n))
+    reference, levels = _versions(panel)
     at = found.size if found and found.p <= 0.1 else None
-    for level in ranked[1 : 1 + MAX_VERSIONS]:
-        between = compare_version(panel, int(level), int(ranked[0]), at, permutations)
+    for level in levels:
+        between = compare_version(panel, level, reference, at, permutations)
         yield _Question(where, between, between.p_adjusted, panel)
-        change = before_after(panel, int(level), int(ranked[0]), permutations)
+        change = before_after(panel, level, reference, permutations)
         if change is not None:
             yield _Question(where, change, change.p, panel)
+
+
+def _versions(panel: Panel) -> tuple[int, list[int]]:
+    """The version that others are compared with, the oldest of those in wide use, and the others by hours."""
+    hours = np.bincount(panel.version, weights=panel.hours, minlength=len(panel.versions))
+    known = [n for n in np.flatnonzero(hours) if panel.versions[n] != UNKNOWN_VERSION]
+    if len(known) < 2:
+        return -1, []
+    reference = next(n for n in known if hours[n] >= WIDE_USE * hours[known].max())
+    others = sorted((n for n in known if n != reference), key=lambda n: (-hours[n], n))
+    return int(reference), [int(n) for n in others[:MAX_VERSIONS]]
 
 
 def _effect_rows(questions: Sequence[_Question], family: Sequence[float], number: int) -> pl.DataFrame:

@@ -32,7 +32,8 @@ def size_class(size: pl.Expr) -> pl.Expr:
     """Text such as ``101-150`` for a size, and ``over 1000``."""
     lows = (1, *(edge + 1 for edge in SIZE_EDGES))
     labels = [f"{low}-{high}" for low, high in zip(lows, SIZE_EDGES, strict=False)] + [f"over {SIZE_EDGES[-1]}"]
-    return size.cast(pl.Float64).cut(list(SIZE_EDGES), labels=labels).cast(pl.String)
+    place = pl.lit(pl.Series(SIZE_EDGES, dtype=pl.Int64)).search_sorted(size.cast(pl.Int64), side="left")
+    return place.replace_strict(dict(enumerate(labels)), return_dtype=pl.String)
 
 
 def rate_table(cells: pl.DataFrame, by: list[str], outcome: str = "failures") -> pl.DataFrame:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -47,6 +46,12 @@ def _word(f: Comparison) -> str:
     )).word  # fmt: skip
 
 
+def _width(found: Comparison) -> float:
+    """Length of the interval in logarithms; not a number where there is none."""
+    low, high = found.adjusted.low, found.adjusted.high
+    return float(np.log(high / low)) if low > 0 and np.isfinite(high) else float("nan")
+
+
 def asked(world: World) -> Experiment:
     """All three questions about a panel of the world."""
 
@@ -69,7 +74,7 @@ def asked(world: World) -> Experiment:
             "size interval holds 1": by_size.adjusted.low <= 1 <= by_size.adjusted.high,
             "version interval holds truth": by_version.adjusted.low <= world.version_ratio <= by_version.adjusted.high,
             "version ratio": by_version.adjusted.ratio,
-            "version width": np.log(by_version.adjusted.high / by_version.adjusted.low),
+            "version width": _width(by_version),
             "crude size excludes 1": not by_size.crude.low <= 1 <= by_size.crude.high,
             "crude version excludes 1": not by_version.crude.low <= 1 <= by_version.crude.high,
         }  # fmt: skip
@@ -188,12 +193,13 @@ EXPERIMENTS: dict[str, Experiment] = {
 def simulate(name: str, runs: int, seed: int = 20240501) -> Figures:
     """Run one experiment; the same name, runs and seed give the same figures."""
     started = time.perf_counter()
-    sums: Counter[str] = Counter()
+    seen: dict[str, list[float]] = {}
     for number in range(runs):
         rng = np.random.default_rng([seed, number])
         for fact, value in EXPERIMENTS[name](rng, number).items():
-            sums[fact] += float(value)  # type: ignore[assignment]
-    return Figures(name, runs, {fact: total / runs for fact, total in sums.items()}, time.perf_counter() - started)
+            seen.setdefault(fact, []).append(float(value))
+    means = {fact: float(np.nanmean(values)) for fact, values in seen.items()}
+    return Figures(name, runs, means, time.perf_counter() - started)
 
 
 def lines(figures: Figures) -> Iterator[str]:
