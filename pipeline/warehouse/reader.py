@@ -31,6 +31,7 @@ RESULT_BYTES = 256 << 20
 _BATCH_ROWS = 2048
 # A snapshot may be removed between reading the pointer and opening the file: the pointer names a newer one.
 _OPEN_ATTEMPTS = 5
+_SETUP = threading.Lock()
 _LINE = re.compile(r"^LINE (\d+): (.*)\n( *\^)", re.MULTILINE)
 _ALLOWED = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN, duckdb.StatementType.MULTI)
 
@@ -99,7 +100,8 @@ class Snapshot:
             ) from exc
         except duckdb.OutOfMemoryException as exc:
             raise QueryError(f"query needs more memory than it may use (sql_memory): {_said(exc)}") from exc
-        except duckdb.Error as exc:
+        except (duckdb.Error, pa.ArrowException, OSError) as exc:
+            # What fails while rows are fetched comes through Arrow, some of it as an error of the system.
             raise QueryError(_said(exc)) from exc
         finally:
             timer.cancel()
@@ -176,11 +178,13 @@ def _open_copy(path: Path, config: dict[str, Any]) -> Snapshot:
 
 
 def _connect(path: Path, config: dict[str, Any]) -> duckdb.DuckDBPyConnection:
-    con = duckdb.connect(str(path), read_only=True, config=config)
-    # Connections of one process to one file share an instance; the second finds it locked already.
-    if not con.sql("SELECT current_setting('lock_configuration')").fetchall()[0][0]:
-        con.execute("SET GLOBAL TimeZone = 'UTC'")
-        con.execute("SET lock_configuration = true")
+    # Connections of one process to one file share an instance: the second finds it locked already, and two
+    # threads that open it at the same moment must not both set it up.
+    with _SETUP:
+        con = duckdb.connect(str(path), read_only=True, config=config)
+        if not con.sql("SELECT current_setting('lock_configuration')").fetchall()[0][0]:
+            con.execute("SET GLOBAL TimeZone = 'UTC'")
+            con.execute("SET lock_configuration = true")
     return con
 
 

@@ -94,7 +94,8 @@ def _coverage_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         hours = ", ".join(f"{row['component']} {row['observed_hours']:,}" for row in own)
         first, last = min(row["first_at"] for row in own), max(row["last_at"] for row in own)
         nodes = max(row["nodes"] for row in own)
-        lines.append(f"coverage      {cluster}: {nodes:,} nodes, {_moment(first)} to {_moment(last)}; node-hours: {hours}")
+        span = f"{_moment(first)} to {_moment(last)}"
+        lines.append(f"coverage      {cluster}: {nodes:,} nodes, {span}; node-hours: {hours}")
     return lines
 
 

@@ -24,7 +24,9 @@ def shape_id(component: str | None, rule: str | None, shape: str) -> int:
 
 
 def with_shape_id(frame: pl.DataFrame) -> pl.DataFrame:
-    """Add ``shape_id`` (UInt64) from the columns ``component``, ``rule`` and ``shape``."""
+    """Add ``shape_id`` (UInt64) from the columns ``component``, ``rule`` and ``shape``, where it is not there yet."""
+    if "shape_id" in frame.columns:
+        return frame
     keys = ["component", "rule", "shape"]
     text = frame.with_columns(pl.col(keys).cast(pl.String))
     distinct = text.select(keys).unique()
@@ -75,7 +77,7 @@ def insert(
         names.append(f'"{name}"')
     order = f" ORDER BY {order_by}" if order_by else ""
     query = f'INSERT INTO "{table}" ({", ".join(names)}) SELECT {", ".join(values)} FROM incoming{order}'
-    con.register("incoming", frame.to_arrow())
+    con.register("incoming", _narrow(frame, columns).to_arrow())
     try:
         con.execute(query, params)
     except duckdb.Error as exc:
@@ -85,6 +87,14 @@ def insert(
         with contextlib.suppress(duckdb.Error):
             con.unregister("incoming")
     return frame.height
+
+
+def _narrow(frame: pl.DataFrame, columns: Mapping[str, str]) -> pl.DataFrame:
+    """Signed and unsigned numbers put together are Int128 in Polars, which Arrow does not know."""
+    wide = [name for name, kind in frame.schema.items() if kind == pl.Int128]
+    return frame.with_columns(
+        pl.col(name).cast(pl.UInt64 if columns[name].startswith("U") else pl.Int64) for name in wide
+    )
 
 
 def _cast(name: str, kind: str, dtype: pl.DataType) -> str:

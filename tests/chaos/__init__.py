@@ -1,0 +1,1 @@
+"""Fault and fuzz campaigns: ``python -m tests.chaos --faults 200 --seed 1``."""

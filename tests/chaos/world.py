@@ -1,0 +1,86 @@
+"""The input of a campaign: log files of a few nodes that grow in number, are rotated, packed and damaged."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import random
+import tarfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from pipeline.grammar import load_ruleset
+
+START = datetime(2024, 12, 18, 7, 0, tzinfo=UTC)
+NODES = [f"node-{number}" for number in range(1, 7)]
+
+
+class World:
+    """Files below ``folder``; everything follows from the seed."""
+
+    def __init__(self, folder: Path, seed: int) -> None:
+        self.folder = folder
+        self.files = 0
+        self._random = random.Random(seed)
+        rules = load_ruleset().rules
+        self._lines = sorted({e.line for r in rules for e in r.examples if e.family == "bird" and "\n" not in e.line})
+        self._clock = START
+
+    def add(self, lines: int = 80) -> Path:
+        """A new log file of some node, in one of the forms in which logs lie around."""
+        data = "".join(self._line() for _ in range(self._random.randint(1, lines))).encode()
+        node = self._random.choice(NODES)
+        home = self.folder / f"nodes/{node}/var/log/pods/kube-system_calico-node-ab{node[-1]}de_u{node[-1]}/calico-node"
+        home.mkdir(parents=True, exist_ok=True)
+        form = self._random.choice(("log", "log", "log", "gz", "tar", "cut gz", "cut tar", "noise"))
+        path = home / f"{self.files}.log"
+        self.files += 1
+        if form == "log":
+            path.write_bytes(data)
+        elif form in ("gz", "cut gz"):
+            path = path.with_name(path.name + ".gz")
+            path.write_bytes(self._cut(gzip.compress(data, mtime=0), form))
+        elif form in ("tar", "cut tar"):
+            path = path.with_name(f"bundle-{self.files}.tar.gz")
+            path.write_bytes(self._cut(self._tar(f"nodes/{node}/x{self.files}.log", data), form))
+        else:
+            path.write_bytes(self._random.randbytes(self._random.randint(1, 4000)) + data)
+        return path
+
+    def rotate(self) -> None:
+        """What rotation does to a file: another name, or compressed under another name."""
+        plain = sorted(path for path in self.folder.rglob("*.log"))
+        if not plain:
+            return
+        path = self._random.choice(plain)
+        stamp = f"{self._clock:%Y%m%d-%H%M%S}"
+        target = path.with_name(f"{path.name}.{stamp}")
+        if self._random.random() < 0.5:
+            path.rename(target)
+        else:
+            target.with_name(target.name + ".gz").write_bytes(gzip.compress(path.read_bytes(), mtime=0))
+            path.unlink()
+
+    def copy(self) -> None:
+        """The same content once more, in another place of the same node, as a second collection leaves it."""
+        plain = sorted(path for path in self.folder.rglob("*.log"))
+        if plain:
+            path = self._random.choice(plain)
+            path.with_name(f"again-{self.files}.log").write_bytes(path.read_bytes())
+
+    def _line(self) -> str:
+        self._clock += timedelta(milliseconds=self._random.randint(1, 60_000))
+        stamp = self._clock.strftime("%Y-%m-%dT%H:%M:%S.%f") + "000Z"
+        text = self._random.choice(self._lines).replace("10.0.0.7", f"10.0.0.{self._random.randint(1, 6)}")
+        return f"{stamp} stdout F bird: {text}\n"
+
+    def _cut(self, data: bytes, form: str) -> bytes:
+        return data[: self._random.randint(20, len(data))] if form.startswith("cut") else data
+
+    def _tar(self, name: str, data: bytes) -> bytes:
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w") as tar:
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+        return gzip.compress(buffer.getvalue(), mtime=0)
