@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import heapq
-import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -16,38 +14,15 @@ from pipeline.findings.failures import End
 from pipeline.findings.groups import Group
 from pipeline.findings.incidents import Incident
 from pipeline.findings.planned import PlannedWork
+from pipeline.findings.proofs import Proof
 from pipeline.sessions.addresses import AddressBook, registered_addresses
 from pipeline.sessions.facts import ClusterFacts
 from pipeline.sessions.observations import SNAPSHOTS
-from pipeline.sessions.reasons import BARE
 
 BEFORE = timedelta(minutes=5)
 AFTER = timedelta(minutes=10)
 SETTLE = timedelta(seconds=2)
 """A table printed in the very moment of the loss says nothing of what came after."""
-PROOFS = 4
-"""Records quoted for one sign at most; the sentence carries the count."""
-
-
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """A fact that somebody can look up: the text, and where it stands."""
-
-    text: str
-    ts: datetime | None = None
-    node: str | None = None
-    peer: str | None = None
-    source_path: str | None = None
-    byte_offset: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Sign:
-    """What a signal found: ``seen`` is None where nobody could look."""
-
-    seen: bool | None
-    proofs: tuple[Proof, ...] = ()
-    fields: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -252,61 +227,3 @@ class Case:
                 ordered = (chosen if failing.is_empty() else failing).sort("ts", nulls_last=False)
                 rows.append(ordered.row(-1, named=True))
         return rows
-
-
-def proofs_of_records(records: pl.DataFrame, limit: int = PROOFS) -> tuple[Proof, ...]:
-    """Quotes of the first records, one of each node and text as far as the limit goes."""
-    ordered = records.sort("ts", "source_path", "byte_offset", nulls_last=True)
-    spread = ordered.unique(["node", "rule"], keep="first", maintain_order=True)
-    chosen = (
-        spread
-        if spread.height >= limit
-        else pl.concat([spread, ordered]).unique(["source_path", "byte_offset"], keep="first", maintain_order=True)
-    )
-    return tuple(
-        Proof(
-            shortened(row["message"] or ""), row["ts"], row["node"], row["peer"], row["source_path"],
-            row["byte_offset"],
-        )
-        for row in chosen.head(limit).iter_rows(named=True)
-    )  # fmt: skip
-
-
-def proofs_of_ends(ends: Iterable[End], limit: int = PROOFS) -> tuple[Proof, ...]:
-    """What single ends showed, each with the record it was read from."""
-    chosen: list[Proof] = []
-    places: dict[str, int] = {}
-    few = heapq.nsmallest(50 * limit, ends, key=lambda e: (_natural(e.place), _natural(e.far)))
-    for end in few:
-        if places.setdefault(end.place, 0) >= max(1, limit // 3) and len(places) < limit:
-            continue
-        places[end.place] += 1
-        chosen.append(Proof(shown_by(end), end.started_at, end.node, end.peer, end.source_path, end.byte_offset))
-        if len(chosen) >= limit:
-            break
-    return tuple(chosen)
-
-
-def shown_by(end: End) -> str:
-    """One end's view in words: its BGP state and its last error, or that it gave none."""
-    state = end.bgp_state or ("not established" if end.category == BARE else "")
-    if end.last_error:
-        return end.last_error if state in ("", "Down") else f"{state}, {end.last_error}"
-    return f"{state or 'not established'}, no error text"
-
-
-def shortened(text: str, limit: int = 240) -> str:
-    """Text on one line, cut where it is long."""
-    line = " ".join(text.split())
-    return line if len(line) <= limit else line[: limit - 1] + "…"
-
-
-def listed(names: Iterable[str], limit: int = 8) -> str:
-    """Names in order, the rest as a number."""
-    found = sorted(set(names), key=_natural)
-    more = len(found) - limit
-    return ", ".join(found[:limit]) + (f" and {more} more" if more > 0 else "")
-
-
-def _natural(name: str) -> list[tuple[int, int, str]]:
-    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", name)]

@@ -11,9 +11,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from pipeline.findings.case import Case, Proof, Sign
+from pipeline.findings.case import Case
 from pipeline.findings.catalogue import UNDETERMINED, Catalogue, Cause, Question
 from pipeline.findings.describe import common_fields, ends_paragraph, unseen_proofs
+from pipeline.findings.proofs import Proof, Sign
 from pipeline.findings.signals import evaluate
 
 ENOUGH = 0.5

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from pipeline.findings.case import Case, Proof, listed, shortened, shown_by
+from pipeline.findings.case import Case
 from pipeline.findings.failures import End
+from pipeline.findings.proofs import Proof, listed, shortened, shown_by
 from pipeline.sessions.reasons import BARE
 
 KINDS_SHOWN = 3
@@ -79,7 +80,7 @@ def _view(end: End) -> str:
     if end.category == BARE:
         return "not established, no error text at all"
     if end.bgp_state in (None, "Idle", "Connect", "Active", "OpenSent", "OpenConfirm"):
-        return end.last_error or shown_by(end)
+        return end.told_error or shown_by(end)
     return shown_by(end)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from pipeline.sessions.facts import TIME
-from pipeline.sessions.reasons import BARE
+from pipeline.sessions.reasons import BARE, category_of
 
 EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
 LATEST = datetime(9999, 1, 1, tzinfo=UTC)
@@ -50,6 +50,11 @@ class End:
     observed_by: str
     source_path: str | None
     byte_offset: int | None
+
+    @property
+    def told_error(self) -> str | None:
+        """The error text that gave the end its category; a later closed connection does not hide it."""
+        return next((text for text in reversed(self.errors) if category_of(text) == self.category), self.last_error)
 
     @property
     def far(self) -> str:

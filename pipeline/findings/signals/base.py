@@ -12,7 +12,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from pipeline.findings.case import Case, Sign
+from pipeline.findings.case import Case
+from pipeline.findings.proofs import Sign
 
 Signal = Callable[..., Sign]
 SIGNALS: dict[str, Signal] = {}

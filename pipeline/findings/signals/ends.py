@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from pipeline.findings.case import Case, Sign, listed, proofs_of_ends, proofs_of_records
+from pipeline.findings.case import Case
 from pipeline.findings.failures import End
+from pipeline.findings.proofs import Sign, listed, proofs_of_ends, proofs_of_records
 from pipeline.findings.signals.base import compiled, signal
 from pipeline.sessions.reasons import BARE
 

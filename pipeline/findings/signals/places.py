@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pipeline.findings.case import PROOFS, Case, Proof, Sign, listed, proofs_of_ends
+from pipeline.findings.case import Case
+from pipeline.findings.proofs import PROOFS, Proof, Sign, listed, proofs_of_ends
 from pipeline.findings.signals.base import signal
 
 

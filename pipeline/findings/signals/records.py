@@ -8,7 +8,8 @@ from typing import Any
 
 import polars as pl
 
-from pipeline.findings.case import Case, Proof, Sign, listed, proofs_of_records, shortened
+from pipeline.findings.case import Case
+from pipeline.findings.proofs import Proof, Sign, listed, proofs_of_records, shortened
 from pipeline.findings.signals.base import compiled, signal
 
 

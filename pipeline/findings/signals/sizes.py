@@ -6,8 +6,9 @@ from typing import Any
 
 import polars as pl
 
-from pipeline.findings.case import Case, Proof, Sign, listed
+from pipeline.findings.case import Case
 from pipeline.findings.limits import MD5_KEY_BYTES, OPTMEM_NEW_DEFAULT, md5_key_limit, optmem_for
+from pipeline.findings.proofs import Proof, Sign, listed
 from pipeline.findings.signals.base import signal
 from pipeline.findings.sizes import optmem_of
 

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from pipeline.findings.case import Case, Proof, Sign, listed, proofs_of_ends
+from pipeline.findings.case import Case
+from pipeline.findings.proofs import Proof, Sign, listed, proofs_of_ends
 from pipeline.findings.signals.base import signal
 
 
