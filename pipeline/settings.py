@@ -28,8 +28,9 @@ class Settings:
 
     warehouse: str = _setting("./warehouse", "folder that holds the warehouse and its snapshots")
     item_bytes: int = _setting(
-        32 << 20, "decompressed bytes parsed at once: bounds memory, large enough for vectors"
+        16 << 20, "decompressed bytes parsed at once by a process: bounds memory, large enough for vectors"
     )
+    processes: int = _setting(0, "processes that parse; 0: one for each core")
     line_bytes: int = _setting(
         1 << 20, "a longer line is cut here: no real record is longer, an attack may be"
     )
@@ -50,7 +51,7 @@ class Settings:
     )
     archive_depth: int = _setting(2, "archives inside archives at most: bundles hold node bundles, not more")
     document_bytes: int = _setting(256 << 20, "JSON or YAML document at most: parsed as a whole in memory")
-    batch_files: int = _setting(2000, "small files parsed together: keeps the cost of a call off each file")
+    batch_files: int = _setting(500, "small files parsed together: keeps the cost of a call off each file")
     template_examples: int = _setting(3, "benign records kept whole for each template")
     neighbour_bytes: int = _setting(256 << 10, "how far back a line without a time may look for one")
     templates: int = _setting(

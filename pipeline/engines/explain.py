@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from pipeline.engines.inferred import inferred_releases
 from pipeline.engines.parse import Piece, understand_pieces
 from pipeline.grammar import load_ruleset
+from pipeline.inventory.fingerprints import FACT
 from pipeline.mining.templates import template_id
 from pipeline.settings import Settings
 from pipeline.sources.identify import identify
@@ -43,7 +45,14 @@ def explain_bytes(data: bytes, path: str, settings: Settings) -> list[dict[str, 
                 "protocol": row["protocol"],
                 "peer": row["peer"],
                 "peers": row["peers"],
-                "params": json.loads(row["params"]),
+                "params": _params(row),
             }
         )
     return rows
+
+
+def _params(row: dict[str, Any]) -> dict[str, str]:
+    """What the rule took out of the record, and the releases that its place in the source allows."""
+    params: dict[str, str] = json.loads(row["params"])
+    releases = inferred_releases(row["rule"], row["code"], row["message"])
+    return {**params, FACT: releases} if releases else params

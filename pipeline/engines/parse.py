@@ -24,9 +24,11 @@ from pipeline.engines.facts import (
     TALLY,
     Facts,
 )
+from pipeline.engines.inferred import with_inferred
 from pipeline.engines.readers import BLANK, CONTINUATION, NO_LOGS, NO_QUIET, UNSAID, QuietFacts, read_console, read_logs
 from pipeline.frames import conform
 from pipeline.grammar import Ruleset
+from pipeline.inventory.fingerprints import load_fingerprints
 from pipeline.settings import Settings
 from pipeline.sources.dumps import split_dump
 from pipeline.sources.identify import SNIFF_BYTES, Identity, identify
@@ -35,7 +37,9 @@ FRAME = "(heading, border or prompt)"
 __all__ = ["BLANK", "CONTINUATION", "FRAME", "Piece", "Understood", "parse", "understand_pieces"]
 NOTHING = "{}"
 LOUD = ("warning", "error", "fatal")
-NODE_FACT_PARAMS = ("calico_version", "bird_version", "node_name", "kernel_version")
+NODE_FACT_PARAMS = (
+    "calico_version", "bird_version", "node_name", "kernel_version", "typha_version", "cluster_calico_version",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -126,7 +130,9 @@ def parse(pieces: Sequence[Piece], ruleset: Ruleset, settings: Settings) -> Fact
         counts=pl.concat([_count(read.spoken), _count_silent(read.silent)]),
         states=pl.concat([conform(_log_states(told), STATES), conform(quiet.states, STATES)]),
         resources=conform(quiet.resources, RESOURCES),
-        node_facts=pl.concat([conform(_log_facts(told), NODE_FACTS), conform(quiet.node_facts, NODE_FACTS)]),
+        node_facts=with_inferred(
+            pl.concat([conform(_log_facts(told), NODE_FACTS), conform(quiet.node_facts, NODE_FACTS)]), told
+        ),
         rejects=read.rejects,
         observed=conform(_observed(read.spoken), OBSERVED),
         tally=conform(_tally(pieces, read.spoken, read.silent, read.rejects), TALLY),
@@ -139,7 +145,7 @@ def _telling_rules(ruleset: Ruleset) -> list[str]:
         rule.id
         for rule in ruleset.rules
         if rule.session or rule.id.startswith("probe.") or set(rule.groups) & set(NODE_FACT_PARAMS)
-    ]
+    ] + load_fingerprints().rules
 
 
 def _prefer_reader(spoken: pl.DataFrame) -> pl.DataFrame:
@@ -244,20 +250,26 @@ def _log_states(spoken: pl.DataFrame) -> pl.DataFrame:
 
 def _log_facts(spoken: pl.DataFrame) -> pl.DataFrame:
     """Versions and names that programs print about their own node (rules whose params name a fact)."""
-    said = spoken.filter(pl.col("rule").is_not_null() & ~pl.col("tabular"))
+    event = pl.col("rule").str.starts_with("kube-event.")
+    said = spoken.filter(pl.col("rule").is_not_null() & (~pl.col("tabular") | event))
+    # the line of the start says of which node the log is
+    node = pl.coalesce("node", pl.when(pl.col("rule") == "startup.version").then(_param("node_name")))
     facts = []
     for name in NODE_FACT_PARAMS:
-        value = pl.col("params").str.json_path_match(f"$.{name}")
         found = said.filter(pl.col("params").str.contains(f'"{name}"', literal=True)).select(
             "src",
-            "node",
+            node=node,
             fact=pl.lit(name),
-            value=value,
+            value=_param(name),
             observed_at=pl.col("ts"),
             byte_offset=pl.col("offset"),
         )
         facts.append(conform(found, NODE_FACTS))
     return pl.concat(facts).filter(pl.col("value").is_not_null())
+
+
+def _param(name: str) -> pl.Expr:
+    return pl.col("params").str.json_path_match(f"$.{name}")
 
 
 def _observed(spoken: pl.DataFrame) -> pl.DataFrame:

@@ -42,7 +42,7 @@ READ = schema(
     {
         "src": pl.UInt32, "ts": UTC_US, "ts_source": pl.String, "node": pl.String, "pod": pl.String,
         "component": pl.String, "level": pl.String, "family": pl.String, "body": pl.String,
-        "message": pl.String, "offset": pl.UInt64, "length": pl.UInt32, "lines": pl.UInt32,
+        "code": pl.String, "message": pl.String, "offset": pl.UInt64, "length": pl.UInt32, "lines": pl.UInt32,
         "read_protocol": pl.String, "read_peer": pl.String, "read_params": pl.String,
         "tabular": pl.Boolean, "silent": pl.Boolean,
     }

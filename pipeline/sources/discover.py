@@ -10,7 +10,7 @@ from __future__ import annotations
 import glob
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +25,9 @@ from pipeline.sources.archives import Member, Refusal, open_members
 class Source:
     """A named stream; it must be read before the walk moves on (archives are read once, in order).
 
-    ``damage`` says, once the stream ended, why it ended early; empty for a whole one.
+    ``damage`` says, once the stream ended, why it ended early; empty for a whole one. ``plain`` sources are files
+    as they lie on disk, so any part of them can be read at any time. ``file`` is the status of the file that holds
+    exactly this source, packed or not; None for members of archives.
     """
 
     path: str
@@ -33,6 +35,20 @@ class Source:
     mtime: datetime | None
     size: int | None = None
     damage: list[str] = field(default_factory=list)
+    plain: bool = False
+    file: os.stat_result | None = None
+
+
+@dataclass(frozen=True)
+class Known:
+    """A file that need not be opened: its status is the one it had when it was read."""
+
+    path: str
+    file: os.stat_result
+    mtime: datetime
+
+
+Recall = Callable[[str, os.stat_result], bool]
 
 
 def expand_paths(paths: Sequence[str]) -> list[Path]:
@@ -74,6 +90,17 @@ def walk_sources(paths: Sequence[str], settings: Settings) -> Iterator[Source | 
     Raises:
         MissingInputError: see ``expand_paths``.
     """
+    for item in walk_unless_known(paths, settings, lambda *_: False):
+        if not isinstance(item, Known):
+            yield item
+
+
+def walk_unless_known(paths: Sequence[str], settings: Settings, recall: Recall) -> Iterator[Source | Refusal | Known]:
+    """The same; a file that ``recall`` (asked with its path and status) knows is named and not opened.
+
+    Raises:
+        MissingInputError: see ``expand_paths``.
+    """
     for path in expand_paths(paths):
         name = str(path)
         try:
@@ -82,11 +109,18 @@ def walk_sources(paths: Sequence[str], settings: Settings) -> Iterator[Source | 
                 yield Refusal(name, "not a regular file", "devices, sockets and FIFOs are not read")
                 continue
             mtime = datetime.fromtimestamp(status.st_mtime, UTC)
+            if recall(name, status):
+                yield Known(name, status, mtime)
+                continue
             with path.open("rb") as stream:
                 for item in open_members(Member(name, stream, mtime, status.st_size), settings):
                     if isinstance(item, Refusal):
                         yield item
                     else:
-                        yield Source(item.path, item.stream, item.mtime, item.size, item.damage)
+                        alone = item.path == name
+                        plain = alone and item.size is not None
+                        yield Source(
+                            item.path, item.stream, item.mtime, item.size, item.damage, plain, status if alone else None
+                        )
         except OSError as exc:
             yield Refusal(name, "unreadable file", exc.strerror or type(exc).__name__)

@@ -227,7 +227,8 @@ def _strip_cri(frame: pl.DataFrame) -> pl.DataFrame:
         sign = pl.when(rest.str.slice(pl.col("width") - 6, 1) == "-").then(-1).otherwise(1)
         hours = rest.str.slice(pl.col("width") - 5, 2).cast(pl.Int64, strict=False)
         minutes = rest.str.slice(pl.col("width") - 2, 2).cast(pl.Int64, strict=False)
-        stamp -= pl.when(zulu).then(pl.duration(minutes=0)).otherwise(pl.duration(minutes=sign * (hours * 60 + minutes)))
+        shift = pl.when(zulu).then(0).otherwise(sign * (hours * 60 + minutes))
+        stamp -= pl.duration(minutes=shift.fill_null(0))
     return frame.with_columns(
         ts=pl.coalesce("ts", stamp.dt.replace_time_zone("UTC")),
         stream=rest.str.slice(pl.col("width") + 1, 6),
@@ -236,7 +237,10 @@ def _strip_cri(frame: pl.DataFrame) -> pl.DataFrame:
     ).drop("width")
 
 
-_CRI_PLAIN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{1,9}(?:Z|[+-][0-9]{2}:[0-9]{2}) std(?:out|err) F "
+_CRI_PLAIN = (
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{1,9}(?:Z|[+-][0-9]{2}:[0-9]{2})"
+    r" std(?:out|err) F "
+)
 _CRI_TIME = "%Y-%m-%dT%H:%M:%S"
 
 

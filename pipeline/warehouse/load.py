@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -21,6 +22,8 @@ FLUSH_BYTES = 64 << 20
 
 # Lines that carry no text of their own are counted under these; they need no rule and no example.
 UNTEXTUAL_SHAPES = ("(continuation of the record before)", "(blank line)", "(heading, border or prompt)")
+# Tables whose rows name the source they are from.
+_OF_SOURCES = ("records", "state_observations", "resources", "node_facts", "rejects", "observed_minutes")
 NOTABLE_LEVELS = ("warning", "error", "fatal")
 
 
@@ -85,13 +88,18 @@ class Load:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is not None:
-            self._con.rollback()
+            self._roll_back()
             return
         try:
             self._finish()
         except BaseException:
-            self._con.rollback()
+            self._roll_back()
             raise
+
+    def _roll_back(self) -> None:
+        # A database that could not write has ended the transaction by itself.
+        with contextlib.suppress(duckdb.Error):
+            self._con.rollback()
 
     def add_known(self, files: int = 1) -> None:
         """Count files that were skipped because the same bytes had been read before."""
@@ -124,7 +132,8 @@ class Load:
         self._add("minute_counts", frame, None, self._prepare_counts)
 
     def add_shapes(self, frame: pl.DataFrame) -> None:
-        """Distinct shapes: shape, component, rule, category, severity, example."""
+        """Distinct shapes: shape, component, rule, category, severity, example; with ``source_path`` and
+        ``byte_offset`` of the example the first one stays, else the smallest."""
         for row in frame.iter_rows(named=True):
             self._add_shape(row)
 
@@ -148,6 +157,19 @@ class Load:
         """Stretches of time for which a source held lines of a component."""
         self._add("observed_minutes", frame, source_path)
 
+    def forget(self, source_path: str) -> None:
+        """Take back the rows of a source that turned out to be known once it was read to its end.
+
+        Its counts and its entry must not have been added. Its shapes may stay: they are known as well.
+        """
+        for table, buffer in self._buffers.items():
+            if table in _OF_SOURCES:
+                self._flush(table, buffer)
+                self._con.execute(
+                    f'DELETE FROM "{table}" WHERE load_id = $load AND source_path = $path',
+                    {"load": self.load_id, "path": source_path},
+                )
+
     def _add(
         self,
         table: str,
@@ -170,16 +192,15 @@ class Load:
     def _add_shape(self, row: dict[str, Any]) -> None:
         key = shape_id(row["component"], row["rule"], row["shape"])
         known = self._shapes.get(key)
-        # The smallest example, so that the order in which files were parsed does not show.
-        if known is None:
+        # The first example by place, else the smallest: the order in which files were parsed must not show.
+        if known is None or (row["example"] is not None and (known["example"] is None or _place(row) < _place(known))):
             self._shapes[key] = row | {"shape_id": key}
-        elif row["example"] is not None:
-            known["example"] = min(row["example"], known["example"] or row["example"])
 
     def _prepare_counts(self, frame: pl.DataFrame) -> pl.DataFrame:
-        special = frame.filter(pl.col("shape").is_in(UNTEXTUAL_SHAPES))
-        for row in special.select("component", "rule", "shape").unique().iter_rows(named=True):
-            self._add_shape(row | {"category": "benign", "severity": "info", "example": None})
+        if "shape" in frame.columns:
+            special = frame.filter(pl.col("shape").is_in(UNTEXTUAL_SHAPES))
+            for row in special.select("component", "rule", "shape").unique().iter_rows(named=True):
+                self._add_shape(row | {"category": "benign", "severity": "info", "example": None})
         keys = ["minute", "node", "component", "level", "shape_id"]
         return with_shape_id(frame).group_by(keys).agg(pl.col("events").sum())
 
@@ -188,7 +209,7 @@ class Load:
         order = pl.struct("source_path", "byte_offset").rank("ordinal").over("shape_id")
         numbered = with_shape_id(frame).with_columns(_benign=benign)
         examples = numbered.filter("_benign").filter(order <= self.examples)
-        return pl.concat([numbered.filter(~pl.col("_benign")), examples]).drop("_benign", "shape")
+        return pl.concat([numbered.filter(~pl.col("_benign")), examples]).drop("_benign", "shape", strict=False)
 
     def _finish(self) -> None:
         for table, buffer in self._buffers.items():
@@ -213,14 +234,16 @@ class Load:
 
     def _refuse_rows_without_source(self) -> None:
         for table, buffer in self._buffers.items():
-            if buffer.inserted:
+            left = f'SELECT count(*) FROM "{table}" WHERE load_id = $load'
+            if buffer.inserted and self._con.execute(left, {"load": self.load_id}).fetchall()[0][0]:
                 raise ReconcileError(f"load: rows for {table} but no source; nothing was written")
 
     def _insert_shapes(self) -> None:
         if not self._shapes:
             return
         text = dict.fromkeys(["shape", "component", "rule", "category", "severity", "example"], pl.String())
-        frame = pl.DataFrame(list(self._shapes.values()), schema={"shape_id": pl.UInt64(), **text})
+        rows = [{name: row[name] for name in ("shape_id", *text)} for row in self._shapes.values()]
+        frame = pl.DataFrame(rows, schema={"shape_id": pl.UInt64(), **text})
         ids = self._con.sql("SELECT shape_id FROM shapes").pl()
         insert(self._con, "shapes", frame.join(ids, on="shape_id", how="anti").sort("shape_id"), {})
 
@@ -278,6 +301,10 @@ class Load:
             "files_known": self.files_known,
             **{name: self._total(name) for name in totals},
         }
+
+
+def _place(row: dict[str, Any]) -> tuple[str, int, str]:
+    return row.get("source_path") or "", row.get("byte_offset") or 0, row["example"]
 
 
 class _Buffer:

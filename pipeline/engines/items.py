@@ -1,0 +1,126 @@
+"""Work items: what a process is given to parse, and the facts it gives back, ready for the load.
+
+An item holds small sources whole, or one part of a large one. Its bytes travel inside it, lie in a spool file, or
+are read by the process itself from a plain file: so no source needs to be in memory whole.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+
+from pipeline.engines.facts import Facts
+from pipeline.engines.parse import Piece, parse
+from pipeline.engines.ranges import context_bytes
+from pipeline.grammar import Ruleset
+from pipeline.settings import Settings
+from pipeline.sources.identify import SNIFF_BYTES, Identity, identify
+from pipeline.sources.paths import Names
+from pipeline.sources.windows import read_window
+from pipeline.warehouse.tables import with_shape_id
+
+NOTHING = Identity("log", "empty", "no line begins here")
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some bytes of a source: ``data``, or a ``spool`` file that holds them, or a range of the plain file ``path``.
+
+    ``identity`` None: it is read from the data, which is then the whole source. ``size`` is that of the plain file.
+    """
+
+    src: int
+    path: str
+    names: Names
+    tz: str = "UTC"
+    reference: datetime | None = None
+    identity: Identity | None = None
+    data: bytes | None = None
+    spool: str | None = None
+    offset: int = 0
+    begin: int = 0
+    end: int | None = None
+    tail: int = 0
+    size: int = 0
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """Frames by name, with ``source_path`` and ``shape_id`` filled; and what each whole source was read as."""
+
+    frames: dict[str, pl.DataFrame]
+    identities: dict[int, Identity]
+
+    def packed(self) -> tuple[dict[str, bytes], dict[int, Identity]]:
+        """For another process: frames as Arrow files."""
+        return {name: _to_ipc(frame) for name, frame in self.frames.items()}, self.identities
+
+    @classmethod
+    def unpacked(cls, packed: tuple[dict[str, bytes], dict[int, Identity]]) -> Parsed:
+        frames, identities = packed
+        return cls({name: pl.read_ipc(data) for name, data in frames.items()}, identities)
+
+
+def _to_ipc(frame: pl.DataFrame) -> bytes:
+    out = io.BytesIO()
+    frame.write_ipc(out, compression="uncompressed")
+    return out.getvalue()
+
+
+def run_item(parts: Sequence[Part], ruleset: Ruleset, settings: Settings) -> Parsed:
+    """Read, parse and shape one work item: a pure function of the bytes of its parts."""
+    pieces = [_piece(part, settings) for part in parts]
+    readable = [piece for piece in pieces if piece.identity.family != "binary"]
+    facts = parse(readable, ruleset, settings)
+    return Parsed(_ready(facts, parts), {piece.src: piece.identity for piece in pieces})
+
+
+def _piece(part: Part, settings: Settings) -> Piece:
+    names = part.names
+    piece = Piece(
+        part.src, part.path, part.identity or NOTHING, b"", part.offset, names.node, names.pod, names.container,
+        names.service, part.tz, part.reference, part.begin, part.end, part.tail,
+    )  # fmt: skip
+    if part.spool is not None:
+        file = Path(part.spool)
+        data = file.read_bytes()
+    elif part.data is not None:
+        data = part.data
+    else:
+        context = context_bytes(settings.record_bytes, settings.neighbour_bytes)
+        with Path(part.path).open("rb") as stream:
+            window = read_window(stream, part.begin, part.end or part.size, part.size, context, settings.line_bytes)
+        if window is None:
+            return replace(piece, identity=part.identity or NOTHING, offset=part.begin, end=part.begin)
+        return replace(piece, data=window.data, offset=window.offset, end=window.end, tail=window.tail)
+    return replace(piece, data=data, identity=part.identity or identify(data[:SNIFF_BYTES]))
+
+
+def _ready(facts: Facts, parts: Sequence[Part]) -> dict[str, pl.DataFrame]:
+    paths = pl.DataFrame(
+        {"src": [part.src for part in parts], "source_path": [part.path for part in parts]},
+        schema={"src": pl.UInt32, "source_path": pl.String},
+    ).unique("src")
+    frames = {}
+    for spec in fields(facts):
+        frame: pl.DataFrame = getattr(facts, spec.name)
+        frames[spec.name] = frame.join(paths, on="src", how="left", maintain_order="left")
+    frames["shapes"] = _shapes(frames["records"], frames["counts"])
+    frames["records"] = with_shape_id(frames["records"]).drop("shape")
+    counts = with_shape_id(frames["counts"]).drop("shape", "rule", "category", "severity", "source_path")
+    frames["counts"] = counts
+    return frames
+
+
+def _shapes(records: pl.DataFrame, counts: pl.DataFrame) -> pl.DataFrame:
+    """Distinct shapes, each with its first record as example: first by source and place, however it was cut."""
+    keys = ["component", "rule", "shape"]
+    place = ["source_path", "byte_offset"]
+    first = records.select(*keys, *place, example="message").sort(place).unique(keys, keep="first")
+    distinct = counts.select(*keys, "category", "severity").unique()
+    return distinct.join(first, on=keys, how="left", nulls_equal=True)
