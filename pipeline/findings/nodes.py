@@ -29,6 +29,9 @@ _FACTS = {
     "kubelet_version": "k8s_version", "os_image": "os_image", "rr_cluster_id": "rr_cluster_id",
 }  # fmt: skip
 Sighting = tuple[datetime | None, str, str]
+_OF_CLUSTER = ("cluster_calico_version", "typha_version", "calico_version")
+"""Facts that name the cluster's release: what Felix was told, Typha, and resources that name no node."""
+_CALICO = ("felix", "confd", "node", "bird", "bird6", "probe", "cni")
 
 
 def build_nodes(facts: ClusterFacts, book: AddressBook, reflectors: set[str]) -> pl.DataFrame:
@@ -36,6 +39,7 @@ def build_nodes(facts: ClusterFacts, book: AddressBook, reflectors: set[str]) ->
     sightings: dict[str, list[Sighting]] = {node: [] for node in _names(facts)}
     for node, sighting in _sightings(facts):
         sightings.setdefault(node, []).append(sighting)
+    _fill_version(sightings, facts)
     rows: list[dict[str, Any]] = []
     for node in sorted(sightings):
         for row in _stretches(sightings[node]):
@@ -68,6 +72,21 @@ def _sightings(facts: ClusterFacts) -> Iterator[tuple[str, Sighting]]:
     for node, fact, value, seen in known.select("node", "fact", "value", "observed_at").iter_rows():
         if value is not None:
             yield node, (seen, _FACTS[fact], str(value).strip())
+
+
+def _fill_version(sightings: dict[str, list[Sighting]], facts: ClusterFacts) -> None:
+    """Nodes of Calico that do not tell their own release run the cluster's, as far as one is named."""
+    cluster_wide = facts.node_facts.filter(
+        pl.col("fact").is_in(_OF_CLUSTER) & (pl.col("node").is_null() | (pl.col("fact") != "calico_version"))
+    )
+    named = cluster_wide.select("observed_at", "value").drop_nulls("value").unique(maintain_order=True).rows()
+    if not named:
+        return
+    resources = facts.resources.filter(pl.col("kind") == "Node")["name"].to_list()
+    speaking = facts.observed.filter(pl.col("component").is_in(_CALICO))["node"].drop_nulls().to_list()
+    for node in {*resources, *speaking} & set(sightings):
+        if not any(field == "calico_version" for _, field, _ in sightings[node]):
+            sightings[node] += [(seen, "calico_version", value.strip()) for seen, value in named]
 
 
 def _of_node(name: str, body: dict[str, Any]) -> Iterator[tuple[str, str, str]]:

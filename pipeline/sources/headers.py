@@ -58,13 +58,14 @@ LAYOUTS: tuple[Layout, ...] = (
     Layout(
         "logrus",
         rf"^(?P<stamp>{_DAY} {_CLOCK}[.,]\d{{3}}) \[(?P<level>[A-Z]+)\]\[[\d/]+\] "
-        r"(?:(?P<component>[a-z0-9-]+)/)?(?P<file>[\w.<>-]+) (?:\d+|<nil>): ?(?P<body>.*)$",
+        r"(?:(?P<component>[a-z0-9-]+)/)?(?P<file>[\w.<>-]+) (?P<line>\d+|<nil>): ?(?P<body>.*)$",
         "go",
         "iso_space",
     ),
     Layout(
         "logrus-cut",
-        r"^(?:\[(?P<level>[A-Z]+)\]\[\d+\] )?(?:(?P<component>[a-z0-9-]+)/)?(?P<file>[\w.-]+\.go) \d+: (?P<body>.*)$",
+        r"^(?:\[(?P<level>[A-Z]+)\]\[\d+\] )?(?:(?P<component>[a-z0-9-]+)/)?(?P<file>[\w.-]+\.go) (?P<line>\d+): "
+        r"(?P<body>.*)$",
         "go",
     ),
     Layout(
@@ -101,7 +102,9 @@ _CONTINUES = (
 
 
 def parse_headers(frame: pl.DataFrame, tz: str = "UTC", reference: datetime | None = None) -> pl.DataFrame:
-    """Adds family, component, level, body and ``starts`` (the line begins a record); fills a missing ts.
+    """Adds family, component, level, code, body and ``starts`` (the line begins a record); fills a missing ts.
+
+    ``code`` is where in its source a Go program said it, such as ``client.go 1036``.
 
     ``ts_source`` says where the time came from: envelope, line, or none (neighbours are looked up later).
     """
@@ -118,7 +121,7 @@ def parse_headers(frame: pl.DataFrame, tz: str = "UTC", reference: datetime | No
     for (name,), rows in rest.with_columns(layout=_layout_of(rest)).partition_by("layout", as_dict=True).items():
         layout = next((known for known in LAYOUTS if known.name == name), _PLAIN)
         pieces.append(_apply(rows.drop("layout"), layout, tz, reference))
-    columns = [*frame.columns, "component", "level", "family", "body", "starts", "ts_source"]
+    columns = [*frame.columns, "component", "level", "family", "code", "body", "starts", "ts_source"]
     return pl.concat(piece.select(columns) for piece in pieces).sort("row").drop("row")
 
 
@@ -168,6 +171,7 @@ def _apply(rows: pl.DataFrame, layout: Layout, tz: str, reference: datetime | No
         level=text["level"].replace_strict(LEVELS, default=None),
         said=text["component"],
         file=text["file"],
+        code=text["file"] + " " + text["line"],
         body=text["body"].fill_null(""),
         starts=pl.lit(True) if layout is not _PLAIN else ~pl.col("rest").str.contains(_CONTINUES),
     )
@@ -182,7 +186,7 @@ def _apply(rows: pl.DataFrame, layout: Layout, tz: str, reference: datetime | No
     ).drop("head", "line_ts", "said", "file")
 
 
-_HEAD = ("stamp", "level", "component", "file", "body")
+_HEAD = ("stamp", "level", "component", "file", "line", "body")
 
 
 def _name_program(rows: pl.DataFrame, layout: Layout) -> pl.DataFrame:

@@ -15,7 +15,9 @@ from pipeline.sources.components import FILE_COMPONENTS, LEVELS, PREFIX_COMPONEN
 BIRD_PLAIN = r"^bird6?: (?:[^<b]|b[^i])"
 _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}[.,][0-9]{3}"
 LOGRUS_PLAIN = rf"^{_DATE} \[[A-Z]+\]\[[0-9/]+\] (?:[a-z0-9-]+/)?[0-9A-Za-z_.<>-]+ (?:[0-9]+|<nil>):"
-_LOGRUS_HEAD = r"^\[(?P<level>[A-Z]+)\]\[[0-9/]+\] (?:(?P<said>[a-z0-9-]+)/)?(?P<file>[0-9A-Za-z_.<>-]+) "
+_LOGRUS_HEAD = (
+    r"^\[(?P<level>[A-Z]+)\]\[[0-9/]+\] (?:(?P<said>[a-z0-9-]+)/)?(?P<file>[0-9A-Za-z_.<>-]+) (?P<line>[0-9]+|<nil>)$"
+)
 _STAMP_WIDTH = 23
 _PROBE = "Number of node(s)"
 
@@ -28,6 +30,7 @@ def take_bird(rows: pl.DataFrame) -> pl.DataFrame:
         component=pl.when(six).then(pl.lit("bird6")).otherwise(pl.lit("bird")),
         level=pl.lit(None, dtype=pl.String),
         family=pl.lit("bird"),
+        code=pl.lit(None, dtype=pl.String),
         body=unglued(body),
     )
 
@@ -43,7 +46,7 @@ def unglued(body: pl.Expr) -> pl.Expr:
 
 
 def take_logrus(rows: pl.DataFrame) -> pl.DataFrame:
-    """Component, level and body of lines that fit ``LOGRUS_PLAIN``; the stamp is left to the caller."""
+    """Component, level, place in the source and body of lines that fit ``LOGRUS_PLAIN``; the caller reads the stamp."""
     tail = pl.col("rest").str.slice(_STAMP_WIDTH + 1)
     rows = rows.with_columns(tail=tail, colon=tail.str.find(":", literal=True))
     rows = rows.with_columns(
@@ -58,6 +61,7 @@ def take_logrus(rows: pl.DataFrame) -> pl.DataFrame:
         component=pl.select(pl.coalesce(said, by_file)).to_series(),
         level=parts["level"].replace_strict(LEVELS, default=None),
         asks=parts["file"].is_in(PROBE_FILES),
+        code=parts["file"] + " " + parts["line"],
     )
     rows = rows.join(known, on="head", how="left", maintain_order="left")
     probe = pl.col("asks") & pl.col("body").str.starts_with(_PROBE)

@@ -11,6 +11,7 @@ import polars as pl
 from pipeline.findings.case import Case
 from pipeline.findings.proofs import Proof, Sign, listed, proofs_of_records, shortened
 from pipeline.findings.signals.base import compiled, signal
+from pipeline.inventory.fingerprints import inferred_versions
 
 
 @signal
@@ -84,13 +85,19 @@ def version_before(case: Case, fixed: list[str]) -> Sign:
     """A node concerned runs a Calico version older than the fix of its branch; ``fixed`` in rising order."""
     nodes = case.world.nodes
     known = nodes.filter(pl.col("node").is_in(list(case.names)) & pl.col("calico_version").is_not_null())
-    if known.is_empty():
+    told = known.select("node", "calico_version").rows()
+    inferred = inferred_versions(case.world.facts.node_facts, set(case.names) - set(known["node"]))
+    if not told and not inferred:
         return Sign(None)
-    for node, version in known.select("node", "calico_version").iter_rows():
+    for node, version in told:
         if _affected(version, fixed):
             proof = Proof(f"runs Calico {version}", node=node)
             return Sign(True, (proof,), {"version": version, "fixed_in": ", ".join(fixed)})
-    return Sign(False)
+    for node, releases in inferred.items():
+        if all(_affected(".".join(map(str, last)), fixed) for last in releases.branches()):
+            proof = Proof(f"runs one of Calico {releases} (inferred from the lines of its logs)", node=node)
+            return Sign(True, (proof,), {"version": str(releases), "fixed_in": ", ".join(fixed)})
+    return Sign(False) if told else Sign(None)
 
 
 def _affected(version: str, fixed: list[str]) -> bool:
