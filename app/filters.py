@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import store, times
+from app import linked, store, times
 from app.queries import overview
 from app.queries.base import Scope
 from app.texts import LANGUAGES, preferred, t
@@ -26,13 +26,11 @@ def sidebar() -> Scope:
     """Draw the filters and return what they mean."""
     with st.sidebar:
         clusters = [_ALL, *store.frame(overview.clusters())["cluster"].to_list()]
-        cluster = st.selectbox(
-            t("filter.cluster"), clusters, key="cluster", bind="query-params", format_func=_named("filter.all_clusters")
+        cluster = linked.select(
+            t("filter.cluster"), clusters, "cluster", _ALL, format_func=_named("filter.all_clusters")
         )
         groups = [_ALL, *store.frame(overview.groups(None if cluster == _ALL else cluster))["group_name"].to_list()]
-        group = st.selectbox(
-            t("filter.group"), groups, key="group", bind="query-params", format_func=_named("filter.all_groups")
-        )
+        group = linked.select(t("filter.group"), groups, "group", _ALL, format_func=_named("filter.all_groups"))
         start, end = _time_range(cluster)
         search = st.text_input(
             t("filter.search"), key="q", bind="query-params", placeholder=t("filter.search_hint"), max_chars=200
@@ -44,11 +42,16 @@ def sidebar() -> Scope:
 def params(**more: Any) -> dict[str, str]:
     """The shared filters of this session as they stand in an address, changed by ``more`` (None removes)."""
     kept = {name: str(st.session_state[name]) for name in SHARED if st.session_state.get(name)}
-    for name, value in more.items():
-        kept.pop(name.rstrip("_"), None)
+    kept = {name: value for name, value in kept.items() if (name, value) not in _DEFAULTS}
+    for given, value in more.items():
+        name = given.rstrip("_")
+        kept.pop(name, None)
         if value is not None:
-            kept[name.rstrip("_")] = times.iso(value) if isinstance(value, datetime) else str(value)
-    return {name: value for name, value in kept.items() if (name, value) not in _DEFAULTS}
+            kept[name] = times.iso(value) if isinstance(value, datetime) else str(value)
+        elif name in _CLEARED:
+            # An address that is silent changes nothing: to clear a filter it must say so.
+            kept[name] = _CLEARED[name]
+    return kept
 
 
 def zoom(start: datetime, end: datetime) -> None:
@@ -67,7 +70,8 @@ def extent(scope: Scope) -> tuple[datetime, datetime] | None:
     return (start, end) if start < end else None
 
 
-_DEFAULTS = {("range", "all"), ("cluster", _ALL), ("group", _ALL), ("tz", "UTC"), ("span", "5")}
+_CLEARED = {"cluster": _ALL, "group": _ALL, "range": "all"}
+_DEFAULTS = {*_CLEARED.items(), ("tz", "UTC"), ("span", "5")}
 
 
 def _chosen(name: str | None) -> str | None:
@@ -79,7 +83,7 @@ def _named(key: str) -> Any:
 
 
 def _time_range(cluster: str | None) -> tuple[datetime | None, datetime | None]:
-    kind = st.selectbox(t("filter.time"), _RANGES, key="range", bind="query-params", format_func=_range_name)
+    kind = linked.select(t("filter.time"), _RANGES, "range", "all", format_func=_range_name)
     if kind in PRESETS:
         last = store.one(overview.extent(_chosen(cluster)))["last_at"]
         return (last - timedelta(minutes=PRESETS[kind]), None) if last else (None, None)
@@ -90,7 +94,7 @@ def _time_range(cluster: str | None) -> tuple[datetime | None, datetime | None]:
         return start, end
     if kind == "around":
         at = _moment("at", "filter.at")
-        minutes = st.selectbox(t("filter.span"), (1, 5, 15, 60, 360), index=1, key="span", bind="query-params")
+        minutes = linked.select(t("filter.span"), (1, 5, 15, 60, 360), "span", 5)
         return (at - timedelta(minutes=minutes), at + timedelta(minutes=minutes)) if at else (None, None)
     return None, None
 
@@ -107,15 +111,17 @@ def _range_name(kind: str) -> str:
     return t("filter.last", span=kind) if kind in PRESETS else t(f"filter.{kind}")
 
 
+def language_first() -> None:
+    """Take language and zone from the address before anything is drawn with them."""
+    linked.seed("lang", preferred(), {name: name for name in LANGUAGES}.get)
+    linked.seed("tz", "UTC", lambda name: name if times.known_zone(name) else None)
+
+
 def _display() -> None:
     with st.expander(t("filter.display"), icon=":material/tune:"):
-        names = list(LANGUAGES)
-        st.selectbox(
-            t("filter.language"), names, names.index(preferred()), key="lang", bind="query-params",
-            format_func=LANGUAGES.__getitem__,
-        )  # fmt: skip
-        mine = st.context.timezone
-        zones = [*times.ZONES, *([mine] if mine and mine not in times.ZONES else [])]
-        chosen = st.selectbox(t("filter.zone"), zones, key="tz", bind="query-params", accept_new_options=True)
-        if times.known_zone(chosen) is None:
+        linked.select(t("filter.language"), list(LANGUAGES), "lang", preferred(), format_func=LANGUAGES.__getitem__)
+        more = [name for name in (st.context.timezone, st.session_state.get("tz")) if name]
+        zones = list(dict.fromkeys([*times.ZONES, *more]))
+        linked.select(t("filter.zone"), zones, "tz", "UTC", accept_new_options=True)
+        if times.known_zone(st.session_state["tz"]) is None:
             st.warning(t("filter.no_zone"))

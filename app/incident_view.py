@@ -72,7 +72,7 @@ def remedy(text: str | None) -> None:
     """Steps as text, commands as blocks to copy."""
     for kind, part in remedy_parts(text or ""):
         if kind == "command":
-            st.code(part, language="bash", wrap_lines=True)
+            st.code(part, language=None, wrap_lines=True)
         else:
             show.prose(part)
 

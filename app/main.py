@@ -11,11 +11,6 @@ from app.queries import overview
 from app.texts import t
 from pipeline.errors import NotPublishedError, PeerscopeError
 
-SECTIONS = {
-    "nav.investigate": ("overview", "incidents", "sessions", "logs", "templates"),
-    "nav.plan": ("groups", "versions"),
-    "nav.tools": ("sql", "explain", "data"),
-}
 ICONS = {
     "overview": "dashboard", "incidents": "emergency", "sessions": "sync_alt", "logs": "notes", "templates": "segment",
     "groups": "hub", "versions": "deployed_code_history", "sql": "terminal", "explain": "search_insights", "data": "inventory_2",
@@ -29,18 +24,15 @@ def main() -> None:
     """One run of the script."""
     st.set_page_config(page_title="peerscope", page_icon=str(ICON), layout="wide")
     st.html(STYLE)
-    pages = {
-        t(section): [
-            st.Page(
-                show.PAGES[name], title=t(f"{name}.title"), icon=f":material/{ICONS[name]}:", default=name == "overview"
-            )
-            for name in names
-        ]
-        for section, names in SECTIONS.items()
-    }
+    filters.language_first()
+    # No sections: Streamlit's markup for them is no list that a screen reader can count.
+    pages = [
+        st.Page(path, title=t(f"{name}.title"), icon=f":material/{ICONS[name]}:", default=name == "overview")
+        for name, path in show.PAGES.items()
+    ]
     if not access.allowed():
         return
-    page = st.navigation(pages)
+    page = st.navigation(pages, expanded=True)
     try:
         store.snapshot()
         st.session_state["scope"] = filters.sidebar()
@@ -61,7 +53,7 @@ def _nothing_yet(reason: str) -> None:
     st.header(t("state.unpublished"), anchor=False)
     show.log_text(reason)
     st.write(t("state.unpublished_do"))
-    st.code("peerscope demo\npeerscope run --cluster prod PATH...", language="bash")
+    st.code("peerscope demo\npeerscope run --cluster prod PATH...", language=None)
 
 
 @st.fragment(run_every=NEWER_SECONDS)

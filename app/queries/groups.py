@@ -31,7 +31,7 @@ def over_time(scope: Scope, cluster: str, group: str, step: int) -> Query:
     )
     return Query(
         f"""
-SELECT to_timestamp(CAST(epoch(ts) AS BIGINT) // $step * $step) AS moment, max(configured_peers) AS configured,
+SELECT make_timestamptz(epoch_us(ts) // ($step * CAST(1000000 AS BIGINT)) * $step * 1000000) AS moment, max(configured_peers) AS configured,
        max(established_peers) AS established, max(failed_peers) AS failed, max(md5_peers) AS md5_peers,
        min(md5_key_limit) AS md5_key_limit
 FROM group_sizes

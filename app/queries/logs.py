@@ -60,7 +60,7 @@ def over_time(scope: Scope, wanted: Wanted, step: int) -> Query:
     where, values = wanted.where(scope)
     return Query(
         f"""
-SELECT to_timestamp(CAST(epoch(ts) AS BIGINT) // $step * $step) AS moment, category, count(*) AS events
+SELECT make_timestamptz(epoch_us(ts) // ($step * CAST(1000000 AS BIGINT)) * $step * 1000000) AS moment, category, count(*) AS events
 FROM log_events
 {where}
 GROUP BY moment, category HAVING moment IS NOT NULL ORDER BY moment, category""",

@@ -101,12 +101,12 @@ def over_time(scope: Scope, start: datetime, end: datetime, step: int) -> Query:
 WITH stretches AS (
   SELECT s.cluster, s.node, s.protocol, s.peer, least(h.last_at, $hi) AS until,
          CASE WHEN state = 'up' THEN 'up' WHEN state = 'unknown' OR state IS NULL THEN 'unknown' ELSE 'failing' END AS health,
-         greatest(0, ceil(date_part('epoch', started_at - $lo) / $step)) AS first_n,
-         ceil(date_part('epoch', least(coalesce(ended_at, h.last_at), $hi) - $lo) / $step) AS last_n
+         greatest(0, ceil((epoch_us(started_at) - epoch_us(CAST($lo AS TIMESTAMPTZ))) / 1e6 / $step)) AS first_n,
+         ceil((epoch_us(least(coalesce(ended_at, h.last_at), $hi)) - epoch_us(CAST($lo AS TIMESTAMPTZ))) / 1e6 / $step) AS last_n
   FROM (SELECT * FROM session_intervals {where}) AS s
   JOIN (SELECT cluster, max(ended_at) AS last_at FROM coverage GROUP BY cluster) AS h ON h.cluster = s.cluster
 ), lives AS (
-  SELECT min(first_n) AS first_n, ceil(date_part('epoch', any_value(until) - $lo) / $step) AS last_n
+  SELECT min(first_n) AS first_n, ceil((epoch_us(any_value(until)) - epoch_us(CAST($lo AS TIMESTAMPTZ))) / 1e6 / $step) AS last_n
   FROM stretches GROUP BY cluster, node, protocol, peer
 ), spans AS (
   SELECT health, first_n, last_n FROM stretches WHERE health <> 'unknown' AND last_n > first_n

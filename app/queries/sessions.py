@@ -27,8 +27,8 @@ def heat(scope: Scope, start: datetime, end: datetime, step: int) -> Query:
     return Query(
         f"""
 WITH stretches AS (
-  SELECT cluster, node, state <> 'up' AS bad, date_part('epoch', greatest(started_at, $lo) - $lo) AS a,
-         date_part('epoch', least(coalesce(ended_at, $hi), $hi) - $lo) AS b
+  SELECT cluster, node, state <> 'up' AS bad, (epoch_us(greatest(started_at, $lo)) - epoch_us(CAST($lo AS TIMESTAMPTZ))) / 1e6 AS a,
+         (epoch_us(least(coalesce(ended_at, $hi), $hi)) - epoch_us(CAST($lo AS TIMESTAMPTZ))) / 1e6 AS b
   FROM session_intervals
   {where}
 ), worst AS (

@@ -27,7 +27,7 @@ def listed(scope: Scope, start: datetime, end: datetime, show_benign: bool, text
     return Query(
         f"""
 WITH counted AS (
-  SELECT template_id, CAST(greatest(0, least({TREND_BUCKETS - 1}, (epoch_us(minute) - epoch_us(CAST($lo AS TIMESTAMPTZ))) // ($step * 1000000))) AS INTEGER) AS n,
+  SELECT template_id, CAST(greatest(0, least({TREND_BUCKETS - 1}, (epoch_us(minute) - epoch_us(CAST($lo AS TIMESTAMPTZ))) // ($step * CAST(1000000 AS BIGINT)))) AS INTEGER) AS n,
          sum(events) AS events, min(minute) AS first_at, max(minute) AS last_at
   FROM event_counts
   {where}
@@ -87,7 +87,7 @@ def over_time(scope: Scope, template_id: str, step: int) -> Query:
     where, values = _counts(scope, ["template_id = $template", "minute IS NOT NULL"])
     return Query(
         f"""
-SELECT to_timestamp(CAST(epoch(minute) AS BIGINT) // $step * $step) AS moment, coalesce(node, '–') AS node,
+SELECT make_timestamptz(epoch_us(minute) // ($step * CAST(1000000 AS BIGINT)) * $step * 1000000) AS moment, coalesce(node, '–') AS node,
        CAST(sum(events) AS BIGINT) AS events
 FROM event_counts
 {where}

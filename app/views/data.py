@@ -39,7 +39,7 @@ def render(scope: Scope) -> None:
         show.table(data.unknown(scope), "data-unknown", none=t("data.none_unknown"))
     with schedule:
         st.write(t("data.schedule_about"))
-        st.code(SCHEDULE, language="bash", wrap_lines=True)
+        st.code(SCHEDULE, language=None, wrap_lines=True)
 
 
 def _ledger(scope: Scope) -> None:

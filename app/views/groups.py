@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import charts, filters, forecast, show, store, times
+from app import charts, filters, forecast, linked, show, store, times
 from app.queries import groups, overview
 from app.queries.base import Scope
 from app.safe import md
@@ -42,7 +42,7 @@ def _one_group(scope: Scope) -> None:
         return
     st.subheader(t("groups.over_time"), anchor=False)
     names = {f"{cluster} / {group}": (cluster, group) for cluster, group in found}
-    name = st.selectbox(t("col.group_name"), list(names), key="of", bind="query-params", width=420)
+    name = linked.select(t("col.group_name"), list(names), "of", next(iter(names)), width=420)
     if name is None:
         return
     cluster, group = names[name]
@@ -73,18 +73,18 @@ def _rates(scope: Scope) -> None:
     if not known:
         show.empty(t("groups.no_rates"))
         return
-    category = st.selectbox(
+    category = linked.select(
         t("col.category"),
         known,
-        key="kind",
-        bind="query-params",
+        "kind",
+        known[0],
         width=420,
         format_func=lambda name: word("category", name),
     )
     query = groups.rates_by_size(scope, category)
     found = store.frame(query)
     if found.height:
-        st.altair_chart(charts.rates(found, "peers_from", t("groups.size")), alt=t("groups.rates"))
+        show.plot(charts.rates(found, "peers_from", t("groups.size")), t("groups.rates"))
     show.table(query, "groups-rates", none=t("groups.no_rates"))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import cards, incident_view, show, store
+from app import cards, incident_view, linked, show, store
 from app.queries import incidents
 from app.queries.base import Scope
 from app.texts import t, word
@@ -21,20 +21,20 @@ def render(scope: Scope) -> None:
         return
     show.title("incidents")
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        status = st.segmented_control(
-            t("incidents.status"), ["all", "open", "over"], default="all", key="status", bind="query-params", required=True,
+        status = linked.segments(
+            t("incidents.status"), ["all", "open", "over"], "status", "all",
             format_func=lambda name: t(f"incidents.{name}"),
         )  # fmt: skip
-        severities = st.pills(
-            t("col.severity"), SEVERITIES, selection_mode="multi", key="severity", bind="query-params",
+        severities = linked.pills(
+            t("col.severity"), SEVERITIES, "severity",
             format_func=lambda name: word("severity", name),
         )  # fmt: skip
         known = store.frame(incidents.causes(scope))["cause"].to_list()
-        cause = st.selectbox(
-            t("col.cause"), known, index=None, key="cause", bind="query-params", placeholder=t("word.any"), width=300,
+        cause = linked.select(
+            t("col.cause"), known, "cause", None, placeholder=t("word.any"), width=300,
             format_func=lambda name: word("cause", name),
         )  # fmt: skip
-    _list(scope, list(severities), status or "all", cause)
+    _list(scope, severities, status, cause)
 
 
 def _list(scope: Scope, severities: list[str], status: str, cause: str | None) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import charts, filters, lines, show, store, times
+from app import charts, filters, lines, linked, show, store, times
 from app.queries import logs
 from app.queries.base import Scope
 from app.safe import code
@@ -57,9 +57,8 @@ def _chosen(prefix: str) -> dict[str, list[str]]:
     """Values chosen for each facet: what the widgets hold, before they are drawn for the first time the address."""
     chosen = {}
     for facet in logs.FACETS:
-        key = prefix + facet
-        values = st.session_state.get(key)
-        chosen[facet] = list(values) if values is not None else st.query_params.get_all(key)
+        linked.seed(prefix + facet, [], str, many=True)
+        chosen[facet] = list(st.session_state[prefix + facet] or [])
     return {facet: values for facet, values in chosen.items() if values}
 
 
@@ -72,12 +71,12 @@ def _facet(facet: str, offered: pl.DataFrame) -> None:
         return
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     with left:
-        st.pills(
-            t(f"col.{facet}"), values, selection_mode="multi", key=f"f_{facet}", bind="query-params",
+        linked.pills(
+            t(f"col.{facet}"), values, f"f_{facet}",
             format_func=lambda value: _label(value, counts),
         )  # fmt: skip
     with right:
-        st.multiselect(t("logs.not", facet=t(f"col.{facet}")), [*counts, *drop], key=f"x_{facet}", bind="query-params",
+        linked.several(t("logs.not", facet=t(f"col.{facet}")), [*counts, *drop], f"x_{facet}",
                        placeholder=t("logs.not_hint"))  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import charts, filters, palette, session_view, show, store, times
+from app import charts, filters, linked, palette, session_view, show, store, times
 from app.queries import sessions
 from app.queries.base import Scope
 from app.texts import t, word
@@ -41,8 +41,8 @@ def _map(scope: Scope) -> None:
 
 def _ends(scope: Scope) -> None:
     st.subheader(t("sessions.ends"), anchor=False)
-    health = st.pills(
-        t("col.health"), list(palette.HEALTH), key="health", bind="query-params",
+    health = linked.pill(
+        t("col.health"), list(palette.HEALTH), "health",
         format_func=lambda name: f"{palette.HEALTH_ICON[name]} {word('health', name)}",
     )  # fmt: skip
     st.caption(t("sessions.pick"))

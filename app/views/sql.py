@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import charts, show, store, times
+from app import charts, linked, show, store, times
 from app.queries import console
 from app.queries.base import Query
 from app.texts import t
@@ -28,8 +28,8 @@ def render() -> None:
     with right:
         _schema()
     with left:
-        mode = st.segmented_control(
-            t("sql.mode"), ["console", "saved"], default="console", key="mode", bind="query-params", required=True,
+        mode = linked.segments(
+            t("sql.mode"), ["console", "saved"], "mode", "console",
             format_func=lambda name: t(f"sql.{name}"), label_visibility="collapsed",
         )  # fmt: skip
         if mode == "saved":
@@ -45,7 +45,7 @@ def _typed() -> None:
         )
         limits = store.settings()
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.form_submit_button(t("sql.run"), type="primary", icon=":material/play_arrow:", shortcut="Ctrl+Enter")
+            st.form_submit_button(t("sql.run"), type="primary", icon=":material/play_arrow:")
             st.caption(t("sql.limits", seconds=f"{limits.sql_seconds:g}", rows=f"{limits.sql_rows:,}"))
     if text and text.strip():
         _answer(Query(text), "console")
@@ -53,11 +53,11 @@ def _typed() -> None:
 
 def _saved() -> None:
     library = load_library()
-    name = st.selectbox(
+    name = linked.select(
         t("sql.question"),
         list(library),
-        key="question",
-        bind="query-params",
+        "question",
+        next(iter(library)),
         format_func=lambda each: library[each].question,
     )
     chosen = library[name]
@@ -128,7 +128,7 @@ def _chart(frame: pl.DataFrame, key: str) -> None:
         if y and x is not None:
             temporal = isinstance(frame.schema[x], pl.Datetime)
             shown = times.axis(show.presentable(frame))
-            st.altair_chart(charts.generic(shown, kind, x, y, temporal), alt=t("sql.chart"))
+            show.plot(charts.generic(shown, kind, x, y, temporal), t("sql.chart"))
 
 
 def _schema() -> None:

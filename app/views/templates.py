@@ -6,7 +6,7 @@ from datetime import datetime
 
 import streamlit as st
 
-from app import charts, filters, show, store, times
+from app import charts, filters, linked, show, store, times
 from app.queries import logs, templates
 from app.queries.base import Scope
 from app.texts import t
@@ -24,8 +24,8 @@ def render(scope: Scope) -> None:
         show.empty(t("state.empty"))
         return
     _sums(scope)
-    view = st.segmented_control(
-        t("templates.view"), ["all", "new", "gone"], default="all", key="view", bind="query-params", required=True,
+    view = linked.segments(
+        t("templates.view"), ["all", "new", "gone"], "view", "all",
         format_func=lambda name: t(f"templates.{name}"), label_visibility="collapsed",
     )  # fmt: skip
     if view in ("new", "gone"):

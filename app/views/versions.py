@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import charts, fixes, show, store
+from app import charts, fixes, linked, show, store
 from app.queries import groups, versions
 from app.queries.base import Scope
 from app.texts import t, word
@@ -56,18 +56,18 @@ def _crude(scope: Scope) -> None:
     if not known:
         show.empty(t("groups.no_rates"))
         return
-    category = st.selectbox(
+    category = linked.select(
         t("col.category"),
         known,
-        key="kind",
-        bind="query-params",
+        "kind",
+        known[0],
         width=420,
         format_func=lambda name: word("category", name),
     )
     query = versions.crude(scope, category)
     found = store.frame(query)
     if found.height:
-        st.altair_chart(charts.rates(found, "calico_version", t("col.calico_version")), alt=t("versions.crude"))
+        show.plot(charts.rates(found, "calico_version", t("col.calico_version")), t("versions.crude"))
     show.table(query, "versions-crude")
 
 

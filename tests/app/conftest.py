@@ -35,6 +35,11 @@ HOSTILE = (
 )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """The marker of tests that drive a browser."""
+    config.addinivalue_line("markers", "browser: drives the system's Chromium (chromium and playwright needed)")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """All tests of this folder on one worker: they share one warehouse."""
     for item in items:
