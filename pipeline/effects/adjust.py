@@ -67,7 +67,11 @@ def compare_size(panel: Panel, permutations: int = PERMUTATIONS, seed: int = 0) 
 
 
 def compare_version(
-    panel: Panel, level: int, reference: int, threshold: float | None = None, permutations: int = PERMUTATIONS,
+    panel: Panel,
+    level: int,
+    reference: int,
+    threshold: float | None = None,
+    permutations: int = PERMUTATIONS,
     seed: int = 0,
 ) -> Comparison:
     """Rate ratio of one version against another, crude and with size held fixed.
@@ -109,8 +113,13 @@ def _mixed(panel: Panel, level: int) -> bool:
 
 
 def _compare(
-    panel: Panel, covariate: Floats, held: Sequence[Floats], exposed: NDArray[np.bool_], strata: Ints,
-    names: tuple[str, str, str], chance: tuple[int, int],
+    panel: Panel,
+    covariate: Floats,
+    held: Sequence[Floats],
+    exposed: NDArray[np.bool_],
+    strata: Ints,
+    names: tuple[str, str, str],
+    chance: tuple[int, int],
 ) -> Comparison:
     clusters = scores.cluster_columns(panel)
     alone, full = scores.design(panel, *clusters), scores.design(panel, *clusters, *held)

@@ -65,8 +65,19 @@ def forecast(
         drift, met, verdict = _outlook(days, sizes, value)
         rows.append(
             (
-                cluster, group, hub, now, int(size), name, value, None if value is None else value - size, drift,
-                _when(now, met.days), _when(now, met.earliest), _when(now, met.latest), verdict,
+                cluster,
+                group,
+                hub,
+                now,
+                int(size),
+                name,
+                value,
+                None if value is None else value - size,
+                drift,
+                _when(now, met.days),
+                _when(now, met.earliest),
+                _when(now, met.latest),
+                verdict,
             )
         )
     frame = pl.DataFrame(rows, schema=SCHEMA, orient="row")
@@ -113,8 +124,10 @@ def _outlook(days: np.ndarray, sizes: np.ndarray, limit: float | None) -> tuple[
         return drift, nothing, "not_enough_data"
     gaps, steps = np.diff(days), np.diff(sizes)
     variance = float(((steps - drift * gaps) ** 2 / gaps).sum()) / (len(gaps) - 1)
-    return drift, crossing(limit - float(sizes[-1]), drift, variance, span, len(gaps) - 1), (
-        "growing" if drift > 0 else "not_growing"
+    return (
+        drift,
+        crossing(limit - float(sizes[-1]), drift, variance, span, len(gaps) - 1),
+        ("growing" if drift > 0 else "not_growing"),
     )
 
 
@@ -154,9 +167,7 @@ class Plan:
     advice: str
 
 
-def capacity(
-    peers: int, *, md5: bool = False, kernel: str | None = None, optmem_max: int | None = None
-) -> Plan:
+def capacity(peers: int, *, md5: bool = False, kernel: str | None = None, optmem_max: int | None = None) -> Plan:
     """Check a plan against the limits that can be computed.
 
     ``optmem_max`` in bytes; without it the kernel's default counts. ``fits`` is None when neither is known.

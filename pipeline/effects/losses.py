@@ -106,9 +106,7 @@ def with_incidents(losses: pl.DataFrame, incidents: pl.DataFrame) -> pl.DataFram
             & (pl.col("start") >= pl.col("started_at") - slack)
             & (pl.col("ended_at").is_null() | (pl.col("start") <= pl.col("ended_at") + slack))
         )
-        .with_columns(
-            other=pl.col("kind") != pl.col("category"), planned=pl.col("cause").is_in(list(PLANNED_CAUSES))
-        )
+        .with_columns(other=pl.col("kind") != pl.col("category"), planned=pl.col("cause").is_in(list(PLANNED_CAUSES)))
         .sort("loss", "other", "planned", "started_at", "incident_id", descending=[False, False, False, True, False])
         .group_by("loss", maintain_order=True)
         .agg(pl.col("incident_id", "planned").first())

@@ -6,6 +6,7 @@ fate, so they are no independent witnesses. Permutations move whole groups.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -16,6 +17,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 UNKNOWN_VERSION = ""
+SAME_SIZE = 0.02
+"""A group that grows by a node a day would else have as many cells as days; no interval is this narrow."""
 
 
 @dataclass(frozen=True)
@@ -115,15 +118,18 @@ def by_cluster(panel: Panel) -> Panel:
 def panel_of(cells: pl.DataFrame, outcome: str = "failures") -> Panel:
     """A panel from cells with cluster, group_name, size, calico_version, started_at, session_hours and an outcome.
 
-    Rows of the same group, size and version are added up; rows without time or size are left out.
+    Rows of the same group and version whose sizes fall into one class, ``SAME_SIZE`` wide, are added up, with the mean
+    of their sizes over the hours; rows without time or size are left out.
     """
     known = cells.filter((pl.col("session_hours") > 0) & (pl.col("size") > 0)).with_columns(
         calico_version=pl.col("calico_version").fill_null(UNKNOWN_VERSION)
     )
-    keys = ["cluster", "group_name", "size", "calico_version"]
+    keys = ["cluster", "group_name", "_size", "calico_version"]
+    weighted = (pl.col("size") * pl.col("session_hours")).sum() / pl.col("session_hours").sum()
     merged = (
-        known.group_by(keys)
-        .agg(pl.col("started_at").min(), pl.col("session_hours").sum(), pl.col(outcome).sum())
+        known.with_columns(_size=(pl.col("size").log() / math.log(1 + SAME_SIZE)).floor())
+        .group_by(keys)
+        .agg(weighted.alias("size"), pl.col("started_at").min(), pl.col("session_hours").sum(), pl.col(outcome).sum())
         .sort("cluster", "group_name", "started_at", "size", "calico_version")
     )
     named = merged.select("cluster", "group_name").unique(maintain_order=True)

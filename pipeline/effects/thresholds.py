@@ -145,6 +145,7 @@ def _profiled(
 
 def _aic(panel: Panel, held: Floats, weight: Floats, found: dict[str, float]) -> dict[str, float]:
     """AIC of each form, less that of the best; a threshold pays for its place as well."""
+
     def value(*columns: Floats) -> float:
         return fit_weighted(np.column_stack([held, *columns]), panel.failures, panel.hours, weight)[0]
 

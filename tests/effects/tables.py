@@ -37,9 +37,12 @@ def stretch(client: str, state: str, begin: float, end: float, **more: Any) -> d
 
 
 def tables(
-    intervals: list[dict[str, Any]], sizes: list[tuple[float, int]] | None = None,
-    incidents: list[dict[str, Any]] | None = None, nodes: list[dict[str, Any]] | None = None,
-    groups: list[dict[str, Any]] | None = None, cluster: str = "c",
+    intervals: list[dict[str, Any]],
+    sizes: list[tuple[float, int]] | None = None,
+    incidents: list[dict[str, Any]] | None = None,
+    nodes: list[dict[str, Any]] | None = None,
+    groups: list[dict[str, Any]] | None = None,
+    cluster: str = "c",
 ) -> dict[str, pl.DataFrame]:
     """The tables that the exposure is made from; sizes are (hour, configured peers) of ``rr``."""
     clients = sorted({row["peer_node"] for row in intervals if row["node"] == "rr"})

@@ -26,7 +26,9 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pl.DataFrame]:
 
 def test_the_limit_is_found_with_its_cause(found: dict[str, pl.DataFrame]) -> None:
     assert SMALL.limit == 39
-    limits = found["size_thresholds"].filter((pl.col("cluster") == "all") & (pl.col("model") == "saturating")).to_dicts()
+    limits = (
+        found["size_thresholds"].filter((pl.col("cluster") == "all") & (pl.col("model") == "saturating")).to_dicts()
+    )
     assert [(r["threshold"], r["verdict"], r["explained_by"]) for r in limits] == [(39.0, "supported", "md5_key_limit")]
 
 
@@ -42,7 +44,9 @@ def test_planned_restarts_are_no_failures(found: dict[str, pl.DataFrame]) -> Non
     assert found["incidents"].filter(pl.col("cause") == "planned_restart").height > 0
     assert "cease_admin_shutdown" not in found["exposure"]["category"].to_list()
     version = found["effects"].filter(
-        (pl.col("factor") == "version") & (pl.col("category") == "hold_timer_expired") & (pl.col("outcome") == "failures")
+        (pl.col("factor") == "version")
+        & (pl.col("category") == "hold_timer_expired")
+        & (pl.col("outcome") == "failures")
     )
     assert version.filter(pl.col("verdict") == "supported").is_empty()
 
@@ -60,7 +64,11 @@ def test_the_same_seed_gives_the_same_files_and_all_are_marked(tmp_path: Path) -
         for cluster in write(tiny, tmp_path / name):
             assert (cluster / "GENERATED.md").read_text() == NOTICE
     first, second = (
-        {path.relative_to(tmp_path / name): path.read_bytes() for path in (tmp_path / name).rglob("*") if path.is_file()}
+        {
+            path.relative_to(tmp_path / name): path.read_bytes()
+            for path in (tmp_path / name).rglob("*")
+            if path.is_file()
+        }
         for name in ("one", "two")
     )
     assert first == second

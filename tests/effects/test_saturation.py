@@ -48,7 +48,9 @@ def test_several_groups_at_the_same_number_support_an_unknown_limit() -> None:
 
 
 def test_a_broad_loss_is_no_plateau() -> None:
-    rows = [Course("c", f"g{n}", np.array([200.0 + n]), np.array([100.0 + 9 * n]), 100.0 + 9 * n, None) for n in range(9)]
+    rows = [
+        Course("c", f"g{n}", np.array([200.0 + n]), np.array([100.0 + 9 * n]), 100.0 + 9 * n, None) for n in range(9)
+    ]
     found = plateau(rows, 99)
     assert found is not None
     assert judge_plateau(found, 1.0).word in ("not_distinguishable", "suggestive")

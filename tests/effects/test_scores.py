@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 import pytest
 import statsmodels.api as sm
 
 from pipeline.effects import scores
-from pipeline.effects.panel import Panel, by_cluster, orders
+from pipeline.effects.panel import Panel, by_cluster, orders, panel_of
+from tests.effects.tables import at
 from tests.effects.worlds import World
 
 
@@ -46,6 +48,15 @@ def test_orders_keep_to_their_blocks_and_begin_as_observed() -> None:
     assert table[0].tolist() == [0, 1, 2, 3, 4]
     assert (np.sort(table, axis=1) == np.arange(5)).all()
     assert (blocks[table] == blocks).all()
+
+
+def test_sizes_that_hardly_differ_are_one_cell_of_their_mean() -> None:
+    rows = [("c", "g", size, "v1", at(size), hours, 1) for size, hours in ((101, 10.0), (102, 30.0), (155, 5.0))]
+    names = ["cluster", "group_name", "size", "calico_version", "started_at", "session_hours", "failures"]
+    panel = panel_of(pl.DataFrame(rows, schema=names, orient="row"))
+    assert panel.size.tolist() == [101.75, 155.0]
+    assert panel.hours.tolist() == [40.0, 5.0]
+    assert panel.failures.tolist() == [2.0, 1.0]
 
 
 def two_groups() -> Panel:

@@ -11,9 +11,7 @@ FALSE = 0.17
 RUNS = 30
 
 
-@pytest.mark.parametrize(
-    "name", ["no effect, 60 groups, versions go with size", "no effect, 16 groups, wide spread"]
-)
+@pytest.mark.parametrize("name", ["no effect, 60 groups, versions go with size", "no effect, 16 groups, wide spread"])
 def test_nothing_is_seldom_supported(name: str) -> None:
     values = simulate(name, RUNS).values
     assert {k: v for k, v in values.items() if k.endswith(" supported") and v > FALSE} == {}

@@ -93,8 +93,13 @@ def _gamma(rng: np.random.Generator, variance: float, count: int) -> Floats:
 
 
 def courses(
-    rng: np.random.Generator, groups: int = 30, limit: float | None = LIMIT, told: bool = False, down: float = 0.01,
-    spread: float = 1.0, grows: int = 4,
+    rng: np.random.Generator,
+    groups: int = 30,
+    limit: float | None = LIMIT,
+    told: bool = False,
+    down: float = 0.01,
+    spread: float = 1.0,
+    grows: int = 4,
 ) -> list[Course]:
     """Counts of sessions of groups that grow in a few steps; at most ``limit`` can be established.
 
