@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import polars as pl
 
+from pipeline.effects.exposure import ANY
 from pipeline.effects.saturation import MD5_LIMIT
 from pipeline.findings.limits import (
     MESH_ADVISED_NODES,
@@ -87,7 +88,9 @@ def forecast(
 def _supported(thresholds: pl.DataFrame | None) -> list[tuple[str, float]]:
     if thresholds is None:
         return []
-    kept = thresholds.filter((pl.col("verdict") == "supported") & pl.col("explained_by").is_null())
+    kept = thresholds.filter(
+        (pl.col("verdict") == "supported") & pl.col("explained_by").is_null() & (pl.col("category") == ANY)
+    )
     return list(kept.select("cluster", "threshold").iter_rows())
 
 

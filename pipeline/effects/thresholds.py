@@ -51,6 +51,7 @@ class Threshold:
     groups: int
     groups_above: int
     failures: int
+    sharp: bool
 
 
 def candidates(panel: Panel, least: int = MIN_GROUPS_SIDE) -> Floats:
@@ -93,13 +94,24 @@ def search(
     hours = panel.hours * np.exp(held[:, 1:] @ beta[1:-1])
     forms = {form: _profiled(panel, held, hours, weight, sizes, form) for form in (STEP, HINGE)}
     aic = _aic(panel, held, weight, {form: best for form, (best, _, _) in forms.items()})
-    form = min((STEP, HINGE), key=lambda name: aic[name])
+    sharp = _is_sharp(panel, sizes)
+    form = STEP if sharp else min((STEP, HINGE), key=lambda name: aic[name])
     _, size, slope = forms[form]
     low, high = _interval(panel, hours, weight, sizes, form, resamples, seed)
     return Threshold(
         form, size, low, high, float(np.exp(slope)), p, aic, panel.groups,
         len(np.unique(panel.group[panel.size > size])), int(panel.failures.sum()),
+        sharp,
     )  # fmt: skip
+
+
+def _is_sharp(panel: Panel, sizes: Floats) -> bool:
+    """Whether nothing fails up to a size below which failures were to be expected: then no bend is needed."""
+    first = float(panel.size[panel.failures > 0].min())
+    fine = panel.size < first
+    if not (sizes < first).any():
+        return False
+    return float(panel.failures.sum() * panel.hours[fine].sum() / panel.hours.sum()) >= MIN_FAILURES
 
 
 def _searched_p(panel: Panel, null: scores.NullFit, sizes: Floats, permutations: int, seed: int) -> float:
@@ -218,6 +230,10 @@ def judge_threshold(found: Threshold | None, q: float, groups: int, failures: in
     gain = found.aic[SMOOTH] - found.aic[found.form]
     if found.p > ALPHA or found.aic[NONE] - found.aic[found.form] < CLEARLY:
         return Verdict(INDISTINCT, f"p {found.p:.2f} after paying for the search")
+    if found.sharp and q <= ALPHA:
+        return Verdict(
+            SUPPORTED, f"q {q:.3f} after paying for the search; not one failure at or below {found.size:.0f}"
+        )
     if gain < CLEARLY:
         return Verdict(SUGGESTIVE, f"p {found.p:.3f}, but growth without a threshold fits as well (AIC {gain:+.1f})")
     if q > ALPHA:

@@ -37,7 +37,7 @@ def test_verdicts(counts: list[int], limit: int | None, verdict: str) -> None:
 
 
 def test_a_supported_threshold_is_a_limit_too() -> None:
-    found = pl.DataFrame({"cluster": ["all"], "threshold": [120.0], "verdict": ["supported"], "explained_by": [None]},
+    found = pl.DataFrame({"cluster": ["all"], "category": ["any"], "threshold": [120.0], "verdict": ["supported"], "explained_by": [None]},
                          schema_overrides={"explained_by": pl.String})  # fmt: skip
     row = forecast(daily([100] * 7), thresholds=found).row(0, named=True)
     assert (row["limit_name"], row["limit_value"]) == ("size_threshold", 120.0)

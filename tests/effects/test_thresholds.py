@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -36,6 +38,18 @@ def test_smooth_growth_is_not_called_a_threshold() -> None:
         found = search(panel, 499, 50)
         words.append(judge_threshold(found, found.p if found else 1.0, 60, 1000).word)
     assert words.count("supported") <= 2
+
+
+def test_nothing_at_all_below_a_size_is_sharp() -> None:
+    panel = World(groups=40).panel(np.random.default_rng(8))
+    surplus = replace(panel, failures=np.maximum(panel.size - LIMIT, 0.0))
+    found = search(surplus, 999)
+    assert found is not None
+    assert (found.form, found.sharp) == (STEP, True)
+    assert found.low <= LIMIT <= found.high
+    word = judge_threshold(found, found.p, 40, int(surplus.failures.sum()))
+    assert word.word == "supported"
+    assert "not one failure" in word.rule
 
 
 def test_the_same_data_give_the_same_answer() -> None:
