@@ -20,6 +20,7 @@ from datetime import UTC, datetime, timedelta
 import duckdb
 
 from pipeline.errors import ReconcileError, WarehouseError
+from pipeline.warehouse.tables import table_columns
 
 # A status table speaks for 15 minutes: one in ten keeps a session observed without a hole.
 THIN_MINUTES = 10
@@ -44,23 +45,20 @@ class _Step:
     query: str
 
 
-_FREEZE = f"""
-INSERT INTO kept_incidents
-SELECT i.* FROM incidents AS i
-WHERE i.ended_at IS NOT NULL AND i.incident_id NOT IN (SELECT incident_id FROM kept_incidents)
-  AND EXISTS (
-    SELECT 1 FROM diagnoses AS d JOIN evidence AS e ON e.cluster = d.cluster AND e.diagnosis_id = d.diagnosis_id
-    JOIN sources AS s ON s.cluster = e.cluster AND s.source_path = e.source_path
-    WHERE d.cluster = i.cluster AND d.incident_id = i.incident_id AND s.load_id IN {_OLD})
+_ENDED = f"""
+ended_at IS NOT NULL AND incident_id NOT IN (SELECT incident_id FROM kept_incidents) AND EXISTS (
+  SELECT 1 FROM diagnoses AS d JOIN evidence AS e ON e.cluster = d.cluster AND e.diagnosis_id = d.diagnosis_id
+  JOIN sources AS s ON s.cluster = e.cluster AND s.source_path = e.source_path
+  WHERE d.cluster = incidents.cluster AND d.incident_id = incidents.incident_id AND s.load_id IN {_OLD})
 """
-_FREEZE_MORE = (
-    """INSERT INTO kept_diagnoses SELECT d.* FROM diagnoses AS d
-    WHERE d.incident_id IN (SELECT incident_id FROM kept_incidents)
-      AND d.diagnosis_id NOT IN (SELECT diagnosis_id FROM kept_diagnoses)""",
-    """INSERT INTO kept_evidence SELECT e.* FROM evidence AS e
-    WHERE e.diagnosis_id IN (SELECT diagnosis_id FROM kept_diagnoses)
-      AND e.diagnosis_id NOT IN (SELECT diagnosis_id FROM kept_evidence)""",
-)
+_OF_ENDED = """
+incident_id IN (SELECT incident_id FROM kept_incidents)
+  AND diagnosis_id NOT IN (SELECT diagnosis_id FROM kept_diagnoses)
+"""
+_OF_CLAIMS = """
+diagnosis_id IN (SELECT diagnosis_id FROM kept_diagnoses)
+  AND diagnosis_id NOT IN (SELECT diagnosis_id FROM kept_evidence)
+"""
 _THIN_STATES = f"""
 DELETE FROM state_observations WHERE rowid IN (
   SELECT row_id FROM (
@@ -163,9 +161,10 @@ def _forget(con: duckdb.DuckDBPyConnection, now: datetime, cutoff: datetime) -> 
 
 
 def _shrink(con: duckdb.DuckDBPyConnection, cutoff: datetime) -> list[Change]:
-    con.execute(_FREEZE, {"cutoff": cutoff.isoformat()})
-    for query in _FREEZE_MORE:
-        con.execute(query)
+    for table, which in (("incidents", _ENDED), ("diagnoses", _OF_ENDED), ("evidence", _OF_CLAIMS)):
+        columns = ", ".join(f'"{name}"' for name in table_columns(con, f"kept_{table}"))
+        cutoffs = {"cutoff": cutoff.isoformat()} if table == "incidents" else {}
+        con.execute(f"INSERT INTO kept_{table} ({columns}) SELECT {columns} FROM {table} WHERE {which}", cutoffs)
     changes = [change for step in _EXPIRE for change in _run(con, step, cutoff)]
     return changes + _roll_up(con, cutoff)
 

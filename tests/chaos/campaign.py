@@ -47,12 +47,13 @@ class Outcome:
 class Campaign:
     """Runs the faults in ``folder``; the warehouse lies in ``warehouse`` (a small disk of its own, if possible)."""
 
-    def __init__(self, folder: Path, warehouse: Path, seed: int, small_disk: bool) -> None:
+    def __init__(self, folder: Path, warehouse: Path, seed: int, small_disk: bool, growing: bool = False) -> None:
         self.folder, self.warehouse = folder, warehouse
         self.world = World(folder / "logs", seed)
         self.outcome = Outcome()
         self._random = random.Random(seed + 1)
         self._small_disk = small_disk
+        self._growing = growing
         self._number = 0
         self._usual = 1.0
         self.kinds: dict[str, Callable[[], str]] = {
@@ -88,6 +89,8 @@ class Campaign:
     def _disturb(self, name: str) -> None:
         for _ in range(self._random.randint(1, 2)):
             self.world.add()
+        if self._growing:
+            self.world.grow()
         if self._random.random() < 0.4:
             self.world.rotate()
         if self._random.random() < 0.2:
@@ -118,6 +121,7 @@ class Campaign:
             self.outcome.troubles.append(f"{name}: readers see {events} of {lines} lines")
 
     def _finish(self) -> None:
+        self.world.finish()
         self._expect("the last run", self.job().wait())
         plain = self.folder / "undisturbed"
         log = self.folder / "undisturbed.txt"

@@ -25,6 +25,7 @@ class World:
         rules = load_ruleset().rules
         self._lines = sorted({e.line for r in rules for e in r.examples if e.family == "bird" and "\n" not in e.line})
         self._clock = START
+        self._unfinished: dict[str, bytes] = {}
 
     def add(self, lines: int = 80) -> Path:
         """A new log file of some node, in one of the forms in which logs lie around."""
@@ -47,9 +48,28 @@ class World:
             path.write_bytes(self._random.randbytes(self._random.randint(1, 4000)) + data)
         return path
 
+    def grow(self) -> None:
+        """More lines at the end of a file, the last of them perhaps not finished yet; the next growth finishes it."""
+        plain = sorted(path for path in self.folder.rglob("*.log") if path.name.split(".")[0].isdigit())
+        if not plain:
+            return
+        path = self._random.choice(plain)
+        data = self._unfinished.pop(path.name, b"") + "".join(self._line() for _ in range(20)).encode()
+        kept = self._random.randint(0, 40) if self._random.random() < 0.5 else 0
+        with path.open("ab") as file:
+            file.write(data[: len(data) - kept])
+        if kept:
+            self._unfinished[path.name] = data[len(data) - kept :]
+
+    def finish(self) -> None:
+        """Write what growing files still lack."""
+        for path in sorted(self.folder.rglob("*.log")):
+            with path.open("ab") as file:
+                file.write(self._unfinished.pop(path.name, b""))
+
     def rotate(self) -> None:
         """What rotation does to a file: another name, or compressed under another name."""
-        plain = sorted(path for path in self.folder.rglob("*.log"))
+        plain = sorted(path for path in self.folder.rglob("*.log") if path.name not in self._unfinished)
         if not plain:
             return
         path = self._random.choice(plain)
