@@ -5,11 +5,11 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 VENV := .venv
 READY := $(VENV)/.ready
 BIN := $(VENV)/bin
-SYSTEM_PACKAGES := bird nftables iproute2
+SYSTEM_PACKAGES := bird nftables iproute2 chromium
 export UV_LINK_MODE ?= copy
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test score lint format bench lab lock system clean
+.PHONY: help setup demo test score lint format bench chaos docs audit lab lock system clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -46,21 +46,30 @@ score: $(READY) ## measure the grammar against labelled cases: make score CASES=
 bench: $(READY) ## measure: MB/s, lines/s and memory, against drain3 and DuckDB in the same run
 	$(BIN)/python -m tests.bench
 
-lab: $(READY) system ## record sample_logs/ anew with real BIRD daemons (root; about 40 minutes)
-	$(BIN)/python -m sample_logs.lab run --all
+chaos: $(READY) ## kill, fill, corrupt and rotate, then compare with the undisturbed run (minutes)
+	$(BIN)/python -m tests.chaos --faults 200 --seed 1
+
+docs: $(READY) ## build the documentation site into dist/site
+	$(BIN)/python -m mkdocs build --strict --quiet
+
+audit: $(READY) ## licences, SBOM and known vulnerabilities of the dependencies
+	$(BIN)/python -m jobs.supply
+
+lab: $(READY) system ## record sample_logs/ anew with real BIRD daemons (root; about 11 minutes)
+	$(BIN)/python -m sample_logs.lab run --all --jobs 4
 
 lock: $(READY) ## resolve the dependencies anew into requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 		--no-annotate --extra app --group dev --output-file requirements.lock pyproject.toml
 
 system: ## install the system packages that some tests need, when this may (root and apt)
-	@if command -v bird nft ip >/dev/null 2>&1 && [ -x "$$(command -v bird)" ] && [ -x "$$(command -v nft)" ]; then :; \
+	@if command -v bird nft ip chromium >/dev/null && bird --version >/dev/null 2>&1; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		echo "installing $(SYSTEM_PACKAGES) for the lab tests"; \
+		echo "installing $(SYSTEM_PACKAGES) for the lab and browser tests"; \
 		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(SYSTEM_PACKAGES); } >/dev/null 2>&1 \
-		|| echo "could not install $(SYSTEM_PACKAGES); the lab tests will be skipped"; \
+		|| echo "could not install $(SYSTEM_PACKAGES); the tests that need them will be skipped"; \
 		for s in bird bird6; do systemctl disable --quiet --now $$s >/dev/null 2>&1 || true; done; \
-	else echo "not root or no apt: the lab tests that need $(SYSTEM_PACKAGES) will be skipped"; fi
+	else echo "not root or no apt: the tests that need $(SYSTEM_PACKAGES) will be skipped"; fi
 
 clean: ## remove the environment and caches (never a warehouse)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
