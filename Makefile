@@ -63,7 +63,8 @@ lock: $(READY) ## resolve the dependencies anew into requirements.lock
 		--no-annotate --extra app --group dev --output-file requirements.lock pyproject.toml
 
 system: ## install the system packages that some tests need, when this may (root and apt)
-	@if command -v bird nft ip chromium >/dev/null && bird --version >/dev/null 2>&1; then :; \
+	@missing=; for p in bird nft ip chromium; do command -v $$p >/dev/null || missing=1; done; \
+	if [ -z "$$missing" ]; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		echo "installing $(SYSTEM_PACKAGES) for the lab and browser tests"; \
 		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(SYSTEM_PACKAGES); } >/dev/null 2>&1 \
