@@ -132,7 +132,7 @@ def _compare(
     return Comparison(
         *names,
         crude=regression(panel, alone, covariate, null.phi), adjusted=regression(panel, full, covariate, given.phi),
-        stratified=mantel_haenszel(panel, exposed, strata),
+        stratified=mantel_haenszel(panel, exposed, strata) if enough else None,
         p_crude=p_crude, p_adjusted=p_adjusted, inflation=scores.inflation(given, covariate), groups=panel.groups,
         smaller_side=min(sides), failures=int(panel.failures.sum()), hours=float(panel.hours.sum()),
         overlap=min(sides) if names[0] == SIZE else common_ground(panel, exposed),
@@ -152,14 +152,15 @@ def regression(panel: Panel, design: Floats, covariate: Floats, phi: float) -> E
     Standard errors are robust and clustered by group; the interval uses Student's t with as many degrees of
     freedom as groups less parameters, which keeps it honest for few groups.
     """
-    import statsmodels.api as sm
-    from scipy.stats import t as student
-
     freedom = panel.groups - design.shape[1] - 1
     nothing = Estimate("", float("nan"), 0.0, float("inf"))
     whole = np.column_stack([design, covariate])
     if freedom < _LEAST_FREEDOM or panel.failures.sum() == 0 or np.linalg.matrix_rank(whole) < whole.shape[1]:
         return nothing
+    # Imported where used: together they take a second, and most small runs ask nothing of them.
+    import statsmodels.api as sm
+    from scipy.stats import t as student
+
     family = sm.families.NegativeBinomial(alpha=phi) if phi > 0 else sm.families.Poisson()
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings():
@@ -185,9 +186,6 @@ def mantel_haenszel(panel: Panel, exposed: NDArray[np.bool_], strata: Ints) -> E
     units with and without failure is then the rate ratio. The interval and the test of homogeneity are widened
     by the overdispersion among groups.
     """
-    from scipy.stats import chi2
-    from statsmodels.stats.contingency_tables import StratifiedTable
-
     used = [s for s in np.unique(strata) if len({*exposed[strata == s]}) == 2]
     scale = max(1.0, float((panel.failures.sum() + 1) / panel.hours.sum() / _RARE))
     tables = []
@@ -201,6 +199,9 @@ def mantel_haenszel(panel: Panel, exposed: NDArray[np.bool_], strata: Ints) -> E
             tables.append(np.asarray(rows))
     if not tables:
         return None
+    from scipy.stats import chi2
+    from statsmodels.stats.contingency_tables import StratifiedTable
+
     with np.errstate(all="ignore"):
         pooled = StratifiedTable(tables)
         log_ratio, error = float(pooled.logodds_pooled), float(pooled.logodds_pooled_se)

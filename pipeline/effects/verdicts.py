@@ -99,11 +99,11 @@ def _number(value: float) -> str:
 
 def q_values(p_values: Sequence[float]) -> list[float]:
     """Benjamini-Hochberg q-values of a family; not-a-number stays so and does not count."""
-    from scipy.stats import false_discovery_control
-
     values = np.asarray(p_values, dtype=float)
     known = ~np.isnan(values)
     result = np.full(len(values), np.nan)
     if known.any():
+        from scipy.stats import false_discovery_control
+
         result[known] = false_discovery_control(values[known], method="bh")
     return [float(q) for q in result]
