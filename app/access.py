@@ -23,7 +23,7 @@ def allowed() -> bool:
     if not st.user.is_logged_in:
         st.header("peerscope", anchor=False)
         st.write(t("access.please"))
-        st.button(t("access.login"), on_click=st.login, type="primary")
+        st.button(t("access.login"), on_click=st.login)
         return False
     if on_list(st.user.to_dict(), secrets.get("peerscope", {}).get("allow", [])):
         return True

@@ -20,10 +20,11 @@ class Query:
 
     def literal(self) -> str:
         """The statement with its values written out: runs anywhere, as it stands."""
-        text = _PARAMETER.sub(
-            lambda found: _literal(self.params[found[1]]) if found[1] in self.params else found[0], self.sql
+        plain = "\n".join(line for line in self.sql.strip().split("\n") if line.strip())
+        # Values go in last: a value may hold empty lines, and a dollar sign in one means nothing.
+        return _PARAMETER.sub(
+            lambda found: _literal(self.params[found[1]]) if found[1] in self.params else found[0], plain
         )
-        return "\n".join(line for line in text.strip().splitlines() if line.strip())
 
     def counted(self) -> Query:
         """How many rows this has."""

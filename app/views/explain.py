@@ -31,7 +31,7 @@ def render() -> None:
     show.title("explain")
     with st.form("explain", border=False):
         text = st.text_area(t("explain.lines"), value=_given() or EXAMPLE, height=140, max_chars=LONGEST)
-        st.form_submit_button(t("explain.run"), type="primary", icon=":material/search_insights:")
+        st.form_submit_button(t("explain.run"), icon=":material/search_insights:")
     st.caption(t("explain.private"))
     if not text.strip():
         return

@@ -45,7 +45,7 @@ def _typed() -> None:
         )
         limits = store.settings()
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.form_submit_button(t("sql.run"), type="primary", icon=":material/play_arrow:")
+            st.form_submit_button(t("sql.run"), icon=":material/play_arrow:")
             st.caption(t("sql.limits", seconds=f"{limits.sql_seconds:g}", rows=f"{limits.sql_rows:,}"))
     if text and text.strip():
         _answer(Query(text), "console")
@@ -63,7 +63,7 @@ def _saved() -> None:
     chosen = library[name]
     with st.form(f"saved-{name}", border=False):
         given = _parameters(chosen)
-        st.form_submit_button(t("sql.run"), type="primary", icon=":material/play_arrow:")
+        st.form_submit_button(t("sql.run"), icon=":material/play_arrow:")
     with show.failures():
         sql, values = chosen.bind(given)
         _answer(Query(sql, values), f"saved-{name}")

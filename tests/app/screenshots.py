@@ -1,0 +1,105 @@
+"""The pictures of the README: ``python -m tests.app.screenshots`` takes them from the demo's warehouse.
+
+Needs chromium and playwright. Writes ``docs/images/*.png``, with at most 256 colours so that they stay small.
+``--warehouse DIR`` takes another published warehouse that holds the founding case.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from pipeline.warehouse.reader import open_snapshot
+from tests.app import browsing
+
+ROOT = Path(__file__).resolve().parents[2]
+IMAGES = ROOT / "docs" / "images"
+MOST_BYTES = 150_000
+
+
+def main() -> None:
+    """Take all of them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--warehouse", type=Path)
+    given = parser.parse_args()
+    if reason := browsing.missing():
+        sys.exit(reason)
+    with tempfile.TemporaryDirectory() as scratch:
+        warehouse = given.warehouse or Path(scratch) / "warehouse"
+        if given.warehouse is None:
+            subprocess.run([sys.executable, "-m", "jobs", "--warehouse", str(warehouse), "demo"], cwd=ROOT, check=True,
+                           stdout=subprocess.DEVNULL)  # fmt: skip
+        take(warehouse)
+
+
+def take(warehouse: Path) -> None:
+    """Serve the warehouse and take the pictures."""
+    with open_snapshot(warehouse) as snapshot:
+        founding = snapshot.frame(
+            "SELECT incident_id FROM incidents WHERE cluster = 'md5-key-limit-grown' AND cause = 'md5_key_limit'"
+        ).item()
+    pictures: dict[str, tuple[str, dict[str, Any]]] = {
+        "app-overview": ("/", {}),
+        "app-incident": (f"/incidents?incident={founding}", {}),
+        "app-incident-zh-dark": (f"/incidents?incident={founding}&lang=zh&tz=Asia/Shanghai", {"color_scheme": "dark"}),
+        "app-session": (
+            "/sessions?in=md5-key-limit-grown&node=node-161&peer=10.128.122.2&cluster=md5-key-limit-grown",
+            {},
+        ),
+        "app-groups": ("/groups?cluster=md5-key-limit-grown", {}),
+        "app-sql": ("/sql?mode=saved&question=md5_headroom", {"color_scheme": "dark"}),
+    }
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        port = probe.getsockname()[1]
+    words = [sys.executable, "-m", "jobs", "--warehouse", str(warehouse), "app", "--port", str(port)]
+    server = subprocess.Popen(
+        words, cwd=ROOT, env=dict(os.environ), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    )
+    try:
+        _wait(f"http://localhost:{port}/_stcore/health")
+        with browsing.browser() as browser:
+            for name, (address, options) in pictures.items():
+                with browsing.page(browser, height=960, timezone_id="UTC", **options) as page:
+                    page.goto(f"http://localhost:{port}{address}")
+                    browsing.settle(page)
+                    page.wait_for_timeout(1500)
+                    page.screenshot(path=IMAGES / f"{name}.png")
+                print(f"{name}.png {_shrink(IMAGES / f'{name}.png'):,} bytes")
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+def _shrink(path: Path) -> int:
+    with Image.open(path) as image:
+        small = image.convert("RGB").quantize(128, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    small.save(path, optimize=True)
+    size = path.stat().st_size
+    assert size < MOST_BYTES, f"{path.name}: {size} bytes"
+    return size
+
+
+def _wait(url: str) -> None:
+    for _ in range(300):
+        try:
+            with urllib.request.urlopen(url, timeout=2):
+                return
+        except OSError:
+            time.sleep(0.2)
+    sys.exit(f"{url} does not answer")
+
+
+if __name__ == "__main__":
+    main()
