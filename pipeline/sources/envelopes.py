@@ -218,23 +218,32 @@ def _strip_cri(frame: pl.DataFrame) -> pl.DataFrame:
     """
     rest = pl.col("rest")
     frame = frame.with_columns(width=rest.str.find(" ", literal=True))
-    zulu = rest.str.slice(pl.col("width") - 1, 1) == "Z"
-    zone = pl.when(zulu).then(1).otherwise(6).cast(pl.UInt32)
-    digits = rest.str.slice(20, pl.col("width") - zone - 20).str.slice(0, 6).str.pad_end(6, "0")
-    moment = rest.str.slice(0, 19).str.to_datetime(_CRI_TIME, strict=False, time_unit="us")
-    stamp = moment + pl.duration(microseconds=digits.cast(pl.Int64, strict=False).fill_null(0))
-    if not frame.select(zulu.all()).item():
-        sign = pl.when(rest.str.slice(pl.col("width") - 6, 1) == "-").then(-1).otherwise(1)
-        hours = rest.str.slice(pl.col("width") - 5, 2).cast(pl.Int64, strict=False)
-        minutes = rest.str.slice(pl.col("width") - 2, 2).cast(pl.Int64, strict=False)
+    alike = frame["width"].n_unique() == 1
+    width = pl.lit(frame["width"][0], dtype=pl.UInt32) if alike else pl.col("width")
+    zulu = rest.str.slice(width - 1, 1) == "Z"
+    all_zulu = frame.select(zulu.all()).item()
+    zone = pl.lit(1, dtype=pl.UInt32) if all_zulu else pl.when(zulu).then(1).otherwise(6).cast(pl.UInt32)
+    digits = rest.str.slice(20, 6) if alike and all_zulu and frame["width"][0] >= 27 else _six(rest, width - zone - 20)
+    moment = rest.str.slice(0, 19).str.to_datetime(_CRI_TIME, strict=False, time_unit="us").to_physical()
+    stamp = moment + digits.cast(pl.Int64, strict=False).fill_null(0)
+    if not all_zulu:
+        sign = pl.when(rest.str.slice(width - 6, 1) == "-").then(-1).otherwise(1)
+        hours = rest.str.slice(width - 5, 2).cast(pl.Int64, strict=False)
+        minutes = rest.str.slice(width - 2, 2).cast(pl.Int64, strict=False)
         shift = pl.when(zulu).then(0).otherwise(sign * (hours * 60 + minutes))
-        stamp -= pl.duration(minutes=shift.fill_null(0))
+        stamp -= shift.fill_null(0) * 60_000_000
+    utc = stamp.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
     return frame.with_columns(
-        ts=pl.coalesce("ts", stamp.dt.replace_time_zone("UTC")),
-        stream=rest.str.slice(pl.col("width") + 1, 6),
+        ts=utc if frame["ts"].null_count() == frame.height else pl.coalesce("ts", utc),
+        stream=rest.str.slice(width + 1, 6),
         part=pl.lit("F"),
-        rest=rest.str.slice(pl.col("width") + 10),
+        rest=rest.str.slice(width + 10),
     ).drop("width")
+
+
+def _six(rest: pl.Expr, width: pl.Expr) -> pl.Expr:
+    """Microseconds from a fraction of one to nine digits."""
+    return rest.str.slice(20, width).str.slice(0, 6).str.pad_end(6, "0")
 
 
 _CRI_PLAIN = (

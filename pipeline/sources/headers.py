@@ -110,19 +110,21 @@ def parse_headers(frame: pl.DataFrame, tz: str = "UTC", reference: datetime | No
     """
     if frame.is_empty():
         return _apply(frame, _PLAIN, tz, reference)
-    frame = frame.with_row_index("row")
-    bird = frame["rest"].str.contains(BIRD_PLAIN)
-    logrus = frame["rest"].str.contains(LOGRUS_PLAIN) & frame["program"].is_null()
-    rest = frame.filter(~(bird | logrus))
+    # only what the heads need goes their several ways; the other columns stay in place
+    needed = frame.select("rest", "ts", "program").with_row_index("row")
+    bird = needed["rest"].str.contains(BIRD_PLAIN)
+    logrus = needed["rest"].str.contains(LOGRUS_PLAIN) & needed["program"].is_null()
+    rest = needed.filter(~(bird | logrus))
     pieces = [
-        _timed(take_bird(frame.filter(bird)), None, tz, reference),
-        _timed(take_logrus(frame.filter(logrus)), _LOGRUS, tz, reference),
+        _timed(take_bird(needed.filter(bird)), None, tz, reference),
+        _timed(take_logrus(needed.filter(logrus)), _LOGRUS, tz, reference),
     ]
     for (name,), rows in rest.with_columns(layout=_layout_of(rest)).partition_by("layout", as_dict=True).items():
         layout = next((known for known in LAYOUTS if known.name == name), _PLAIN)
         pieces.append(_apply(rows.drop("layout"), layout, tz, reference))
-    columns = [*frame.columns, "component", "level", "family", "code", "body", "starts", "ts_source"]
-    return pl.concat(piece.select(columns) for piece in pieces).sort("row").drop("row")
+    given = ["component", "level", "family", "body", "starts", "ts_source", "ts"]
+    heads = pl.concat([piece.select("row", *given) for piece in pieces if piece.height]).sort("row").drop("row")
+    return frame.with_columns(heads)
 
 
 def _timed(rows: pl.DataFrame, layout: Layout | None, tz: str, reference: datetime | None) -> pl.DataFrame:

@@ -83,13 +83,17 @@ def _split_clean(chunks: Sequence[Chunk]) -> pl.DataFrame:
     shift = np.array([chunk.offset for chunk in chunks]) - (ends - [len(data) for data in ended])
     length = stops - starts + 1
     length[last] += [chunk.tail - (len(data) - len(chunk.data)) for chunk, data in zip(chunks, ended, strict=True)]
-    width = stops - starts - ((octets[stops - 1] == 13) & (stops > starts))
+    begins = starts.copy()
+    for chunk, first in zip(chunks, last - count + 1, strict=True):
+        if chunk.offset == 0 and chunk.data.startswith(_BOM):
+            begins[first] += len(_BOM)
+    width = stops - begins - ((octets[stops - 1] == 13) & (stops > begins))
     return pl.DataFrame(
         {
             "src": np.repeat(np.array([chunk.src for chunk in chunks], np.uint32), count),
             "offset": (starts + np.repeat(shift, count)).astype(np.uint64),
             "length": np.minimum(length, _LENGTHS).astype(np.uint32),
-            "raw": pl.Series(_views(buffer, octets, starts, width)),
+            "raw": pl.Series(_views(buffer, octets, begins, width)),
         }
     )
 
@@ -123,17 +127,17 @@ def _split_damaged(chunk: Chunk) -> pl.DataFrame:
             "src": [chunk.src] * len(pieces),
             "offset": offsets,
             "length": lengths,
-            "raw": [piece.decode("utf-8", errors="replace").removesuffix("\r") for piece in pieces],
+            "raw": [_text(piece, chunk.offset + place == 0) for place, piece in enumerate(pieces)],
         },
         schema=LINES_SCHEMA,
     )
 
 
+def _text(line: bytes, first: bool) -> str:
+    return line.removeprefix(_BOM if first else b"").decode("utf-8", errors="replace").removesuffix("\r")
+
+
 def _trim(lines: pl.DataFrame, line_bytes: int) -> pl.DataFrame:
-    first = pl.col("offset") == 0
-    if lines.select(first.any()).item():
-        bare = pl.col("raw").str.strip_prefix(_BOM.decode("utf-8"))
-        lines = lines.with_columns(pl.when(first).then(bare).otherwise("raw").alias("raw"))
     if lines.select((pl.col("length") > line_bytes).any()).item():
         cut = pl.col("raw").str.slice(0, line_bytes)
         lines = lines.with_columns(pl.when(pl.col("length") > line_bytes).then(cut).otherwise("raw").alias("raw"))

@@ -49,13 +49,17 @@ def _join(frame: pl.DataFrame, text: str, glue: str, record_lines: int, record_b
         overflow=pl.col("overflow") | ~pl.coalesce(near, pl.col("offset") < record_bytes),
         owner=pl.when(near).then("owner"),
     )
-    joins = frame.filter(pl.col("owner") != pl.col("offset")).select("src", "owner").unique()
-    if joins.is_empty():
+    further = frame.select((pl.col("owner") != pl.col("offset")).fill_null(False)).to_series()
+    if not further.any():
         return frame.drop("owner")
-    # long records are few: the rest of the frame stays as it is
-    several = frame.join(joins, on=["src", "owner"], how="semi", maintain_order="left")
-    single = frame.join(joins, on=["src", "owner"], how="anti", maintain_order="left").drop("owner")
-    return pl.concat([single, _merge(several, text, glue, record_lines).select(single.columns)]).sort("src", "offset")
+    # long records are few: their lines are joined apart, and the first one of each takes the result
+    frame = frame.with_row_index("row")
+    owners = frame.filter(further).select("src", "owner").unique()
+    several = frame.join(owners, on=["src", "owner"], how="semi", maintain_order="left")
+    merged = _merge(several, text, glue, record_lines)
+    keep = (~further).scatter(merged["row"], True)
+    changed = [frame[name].scatter(merged["row"], merged[name]) for name in (text, "length", "lines")]
+    return frame.with_columns(changed).filter(keep).drop("owner", "row")
 
 
 def _streams(frame: pl.DataFrame) -> int:
@@ -63,13 +67,12 @@ def _streams(frame: pl.DataFrame) -> int:
 
 
 def _merge(several: pl.DataFrame, text: str, glue: str, record_lines: int) -> pl.DataFrame:
-    """One row for each owner; after ``record_lines`` lines another one begins."""
+    """Text, length and lines of each record, and the row of its first line; after ``record_lines`` another begins."""
     keys = ["src", "owner"]
-    several = several.with_columns(part_of=pl.int_range(pl.len(), dtype=pl.UInt32).over(keys) // max(record_lines, 1))
-    others = [name for name in several.columns if name not in {*keys, "part_of", text, "length", "lines"}]
+    place = pl.int_range(pl.len(), dtype=pl.UInt32).over(keys) // max(record_lines, 1)
     reach = pl.col("offset").last() + pl.col("length").last() - pl.col("offset").first()
-    return several.group_by([*keys, "part_of"], maintain_order=True).agg(
-        *(pl.col(name).first() for name in others),
+    return several.group_by([*keys, place.alias("part_of")], maintain_order=True).agg(
+        pl.col("row").first(),
         pl.col(text).str.join(glue),
         reach.cast(pl.UInt32).alias("length"),
         pl.col("lines").sum().cast(pl.UInt32).alias("lines"),

@@ -1,0 +1,103 @@
+"""What peerscope is measured against; each runs in a process of its own on the paths in ``sys.argv``."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+DRAIN_MASKS = (
+    (r"\b(?:\d{1,3}\.){3}\d{1,3}(?:/\d+)?\b", "IP"),
+    (r"\b0x[0-9a-fA-F]+\b", "HEX"),
+    (r"(?<=[A-Za-z]_)\d+(?:_\d+)+", "NAME"),
+    (r"(?<![A-Za-z0-9])\d+(?![A-Za-z0-9])", "NUM"),
+)
+_HEAD = re.compile(r"^\S+ std(?:out|err) [FP] (?:bird: |\S+ \S+ \[[A-Z]+\]\[\d+\] )?")
+
+
+def _lines(path: str) -> Iterator[str]:
+    if path.endswith(".gz"):
+        with gzip.open(path, "rt", errors="replace") as packed:
+            yield from packed
+    elif path.endswith(".zst"):
+        import zstandard
+
+        with Path(path).open("rb") as raw, zstandard.ZstdDecompressor().stream_reader(raw) as stream:
+            yield from io.TextIOWrapper(stream, errors="replace")
+    else:
+        with Path(path).open(errors="replace") as plain:
+            yield from plain
+
+
+def drain3_loop() -> None:
+    """drain3's own loop as its users write it: head off, four masks, one call for each line."""
+    from drain3 import TemplateMiner
+    from drain3.masking import MaskingInstruction
+    from drain3.template_miner_config import TemplateMinerConfig
+
+    config = TemplateMinerConfig()
+    config.masking_instructions = [MaskingInstruction(pattern, name) for pattern, name in DRAIN_MASKS]
+    miner = TemplateMiner(config=config)
+    for path in sys.argv[1:]:
+        for line in _lines(path):
+            miner.add_log_message(_HEAD.sub("", line.rstrip("\n"), count=1))
+    print(len(miner.drain.clusters))
+
+
+def duckdb_lines() -> None:
+    """DuckDB loads the raw lines into a table and nothing else."""
+    import duckdb
+
+    with tempfile.TemporaryDirectory(dir=".") as folder:
+        con = duckdb.connect(f"{folder}/lines.duckdb", config={"preserve_insertion_order": False})
+        con.execute(
+            "CREATE TABLE lines AS SELECT line FROM read_csv($files, columns = {'line': 'VARCHAR'}, delim = '\x01', "
+            "quote = '', escape = '', header = false, auto_detect = false, strict_mode = false)",
+            {"files": sys.argv[1:]},
+        )
+        con.execute("CHECKPOINT")
+        print(con.sql("SELECT count(*) FROM lines").fetchall()[0][0])
+        con.close()
+
+
+def polars_read() -> None:
+    """Polars reads the lines and adds up their lengths."""
+    import polars as pl
+
+    options = {"separator": "\x01", "quote_char": None, "has_header": False, "schema": {"line": pl.String}}
+    frame = pl.scan_csv(sys.argv[1:], **options, encoding="utf8-lossy")  # type: ignore[arg-type]
+    print(frame.select(pl.col("line").str.len_bytes().sum()).collect(engine="streaming").item())
+
+
+def peerscope_stages() -> None:
+    """The whole pipeline in one process tree, with the time of each stage: warehouse first, then paths."""
+    from dataclasses import asdict
+
+    from pipeline import steps
+    from pipeline.engines.local import InputOptions, ingest
+    from pipeline.settings import load_settings
+    from pipeline.warehouse.writer import Warehouse
+
+    folder, *paths = sys.argv[1:]
+    chosen, _ = load_settings()
+    with Warehouse.open(folder) as warehouse:
+        times = {}
+        clock = time.perf_counter()
+        summary = ingest(warehouse, paths, InputOptions(cluster="bench"), chosen)
+        for name, step in {
+            "ingest": lambda: None,
+            "mine": lambda: steps.mine(warehouse, chosen),
+            "analyse": lambda: steps.analyze(warehouse, None),
+            "publish": lambda: steps.publish(warehouse, chosen),
+        }.items():
+            step()
+            now = time.perf_counter()
+            times[name], clock = round(now - clock, 2), now
+        kept = warehouse.connection.sql("SELECT count(*) FROM records").fetchall()[0][0]
+    told = {name: value for name, value in asdict(summary).items() if name.startswith("lines")}
+    print({"stages": times, "kept": kept, **told})
