@@ -83,7 +83,7 @@ def stretches(frame: pl.DataFrame, row: str = "end") -> Any:
                 _clock("started_at", t("col.started_at")), _clock("ended_at", t("col.ended_at")),
             ],
         )
-        .properties(height=max(60, min(560, 20 * lines)))
+        .properties(height=min(640, 100 + 20 * lines))
         .add_params(alt.selection_interval(name=BRUSH, encodings=["x"]))
     )  # fmt: skip
 
@@ -160,7 +160,7 @@ def heat(frame: pl.DataFrame, with_cluster: bool) -> Any:
                 alt.Tooltip("failing_percent:Q", title=t("sessions.failing_percent")),
             ],
         )
-        .properties(height=max(80, min(900, 15 * rows)))
+        .properties(height=min(1000, 110 + 15 * rows))
         .add_params(alt.selection_interval(name=BRUSH, encodings=["x"]))
     )
 

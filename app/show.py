@@ -96,10 +96,12 @@ def _draw(
     shown = presentable(frame)
     config = {name: _column(name, shown.schema[name]) for name in shown.columns} | dict(columns)
     if not select:
-        st.dataframe(shown, hide_index=True, column_config=config, column_order=order, key=key, height=height)
+        st.dataframe(
+            shown, hide_index=True, column_config=config, column_order=order, key=key, height=height, placeholder="–"
+        )
         return None
     event = st.dataframe(
-        shown, hide_index=True, column_config=config, column_order=order, key=key, height=height, on_select="rerun",
+        shown, hide_index=True, column_config=config, column_order=order, key=key, height=height, placeholder="–", on_select="rerun",
         selection_mode="single-row",
     )  # fmt: skip
     picked = event.selection.rows

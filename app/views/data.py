@@ -20,26 +20,45 @@ def render(scope: Scope) -> None:
     """The page."""
     show.title("data")
     _ledger(scope)
-    loads, sources, coverage, rejected, unknown, schedule = st.tabs(
-        [t(f"data.{name}") for name in ("loads", "sources", "coverage", "rejected", "unknown", "schedule")]
-    )
-    with loads:
-        show.table(data.loads(scope), "data-loads")
-    with sources:
-        show.table(data.sources(scope), "data-sources")
-    with coverage:
-        st.caption(t("data.coverage_about"))
-        show.table(data.coverage(scope), "data-coverage")
-        st.subheader(t("data.unseen"), anchor=False)
-        show.table(data.unseen(scope), "data-unseen", none=t("data.all_seen"))
-    with rejected:
-        show.table(data.rejected(scope), "data-rejected", none=t("data.none_rejected"))
-    with unknown:
-        st.caption(t("data.unknown_about"))
-        show.table(data.unknown(scope), "data-unknown", none=t("data.none_unknown"))
-    with schedule:
-        st.write(t("data.schedule_about"))
-        st.code(SCHEDULE, language=None, wrap_lines=True)
+    parts = {
+        "loads": _loads, "sources": _sources, "coverage": _coverage, "rejected": _rejected, "unknown": _unknown,
+        "schedule": _schedule,
+    }  # fmt: skip
+    # Only the tab that is open asks its question.
+    tabs = st.tabs([t(f"data.{name}") for name in parts], key="data-tabs", on_change="rerun")
+    for tab, draw in zip(tabs, parts.values(), strict=True):
+        if tab.open:
+            with tab:
+                draw(scope)
+
+
+def _loads(scope: Scope) -> None:
+    show.table(data.loads(scope), "data-loads")
+
+
+def _sources(scope: Scope) -> None:
+    show.table(data.sources(scope), "data-sources")
+
+
+def _coverage(scope: Scope) -> None:
+    st.caption(t("data.coverage_about"))
+    show.table(data.coverage(scope), "data-coverage")
+    st.subheader(t("data.unseen"), anchor=False)
+    show.table(data.unseen(scope), "data-unseen", none=t("data.all_seen"))
+
+
+def _rejected(scope: Scope) -> None:
+    show.table(data.rejected(scope), "data-rejected", none=t("data.none_rejected"))
+
+
+def _unknown(scope: Scope) -> None:
+    st.caption(t("data.unknown_about"))
+    show.table(data.unknown(scope), "data-unknown", none=t("data.none_unknown"))
+
+
+def _schedule(_: Scope) -> None:
+    st.write(t("data.schedule_about"))
+    st.code(SCHEDULE, language=None, wrap_lines=True)
 
 
 def _ledger(scope: Scope) -> None:

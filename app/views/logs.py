@@ -24,12 +24,17 @@ def render(scope: Scope) -> None:
     wanted = _wanted(scope)
     total = store.one(logs.records(scope, wanted).counted())["n"]
     _picture(scope, wanted)
-    records, patterns = st.tabs([t("logs.records", n=f"{total:,}"), t("logs.patterns")])
-    with records:
-        _records(scope, wanted, total)
-    with patterns:
-        st.caption(t("logs.patterns_about"))
-        show.table(logs.patterns(scope, wanted), "log-patterns", none=t("logs.none"))
+    # Only the tab that is open asks its question.
+    records, patterns = st.tabs(
+        [t("logs.records", n=f"{total:,}"), t("logs.patterns")], key="log-tabs", on_change="rerun"
+    )
+    if records.open:
+        with records:
+            _records(scope, wanted, total)
+    if patterns.open:
+        with patterns:
+            st.caption(t("logs.patterns_about"))
+            show.table(logs.patterns(scope, wanted), "log-patterns", none=t("logs.none"))
 
 
 def _wanted(scope: Scope) -> logs.Wanted:

@@ -84,7 +84,7 @@ def take(warehouse: Path) -> None:
 
 def _shrink(path: Path) -> int:
     with Image.open(path) as image:
-        small = image.convert("RGB").quantize(128, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        small = image.convert("RGB").quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     small.save(path, optimize=True)
     size = path.stat().st_size
     assert size < MOST_BYTES, f"{path.name}: {size} bytes"
