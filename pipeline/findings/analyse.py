@@ -15,7 +15,7 @@ from pipeline.findings.claims import Claim, judge
 from pipeline.findings.failures import build_failures
 from pipeline.findings.groups import Group, build_groups, configured_peers, groups_frame, md5_protocols
 from pipeline.findings.incidents import Incident, build_incidents, content_id, may_be_one, merged
-from pipeline.findings.loose import build_loose_incidents, is_explained
+from pipeline.findings.loose import build_loose_incidents, is_explained, origins_first
 from pipeline.findings.nodes import build_nodes
 from pipeline.findings.planned import PlannedWork
 from pipeline.findings.sizes import build_sizes
@@ -87,7 +87,7 @@ def investigate(
     incidents = build_incidents(facts.cluster, failures, world.groups, world.planned)
     findings = _joined([_finding(incident, world, causes) for incident in incidents], world, causes)
     loose = [_finding(incident, world, causes) for incident in build_loose_incidents(facts, world.planned)]
-    for finding in sorted(loose, key=lambda f: (-f.best.confidence, f.incident.incident_id)):
+    for finding in (loose[k] for k in origins_first([(f.incident, f.best.cause, f.best.confidence) for f in loose])):
         known = [(f.incident, f.best.cause) for f in findings]
         if not is_explained(finding.incident, finding.best.cause, known):
             findings.append(finding)

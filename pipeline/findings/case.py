@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from pipeline.findings.expected import expected_of
 from pipeline.findings.failures import End
 from pipeline.findings.groups import Group
 from pipeline.findings.incidents import Incident
@@ -88,6 +89,12 @@ class World:
         return found
 
     @cached_property
+    def expected(self) -> set[tuple[str, str]]:
+        """(node, far node) of all sessions inside the cluster that the latest inventory asks for."""
+        wanted, _, _ = expected_of(self.facts)
+        return {(session.node, session.peer_node) for session in wanted if session.peer_node}
+
+    @cached_property
     def inventory(self) -> bool:
         """Whether Node resources were collected."""
         return bool((self.facts.resources["kind"] == "Node").any())
@@ -140,6 +147,11 @@ class Case:
         """Records of the nodes concerned, in the window; all of them where there are no names or no times."""
         if self.incident.records is not None:
             return self.incident.records
+        return self._within(self.world.telling, nodes=True)
+
+    @cached_property
+    def beside(self) -> pl.DataFrame:
+        """Records of the nodes concerned, in the window, also those that are not part of the incident."""
         return self._within(self.world.telling, nodes=True)
 
     @cached_property

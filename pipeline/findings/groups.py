@@ -58,7 +58,7 @@ def build_groups(facts: ClusterFacts, book: AddressBook, intervals: pl.DataFrame
 
 
 def _from_inventory(facts: ClusterFacts, book: AddressBook) -> list[Group]:
-    versions = _versions(facts.resources)
+    versions = inventory_versions(facts.resources)
     merged: dict[str, Group] = {}
     for seen, bodies in versions:
         if not bodies["BGPPeer"] and not bodies["BGPConfiguration"]:
@@ -75,7 +75,7 @@ def _from_inventory(facts: ClusterFacts, book: AddressBook) -> list[Group]:
     return list(merged.values())
 
 
-def _versions(resources: pl.DataFrame) -> list[tuple[datetime | None, dict[str, list[dict[str, Any]]]]]:
+def inventory_versions(resources: pl.DataFrame) -> list[tuple[datetime | None, dict[str, list[dict[str, Any]]]]]:
     """The inventory as it was first and as it was last: what was seen up to then, the latest of each resource."""
     wanted = resources.filter(pl.col("kind").is_in(_KINDS) & pl.col("body").is_not_null()).sort(
         "observed_at", "source_path", "byte_offset", nulls_last=False

@@ -8,6 +8,7 @@ first minute after its start is noise when it stops by itself.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import polars as pl
@@ -43,6 +44,8 @@ _WAITING = {
     "probe_exec_failed": _ANY, "datastore_unreachable": _ANY, "bird_config_error": "Unable to open|No such file",
 }  # fmt: skip
 """What a node that has just started may say while it waits for others; a pattern narrows it."""
+STORM, STORM_LINES = "bird.reconfiguration_queued", 5
+"""Harmless once, when a reload meets the one before; so many in a row are a storm."""
 _ORDERLY = r"^(Shutdown completed|Shutting down|Shutdown requested|Received SIGTERM)"
 
 
@@ -69,7 +72,23 @@ def build_loose_incidents(facts: ClusterFacts, planned: PlannedWork) -> list[Inc
         for part in _stretches(quiet):
             if part.height >= (1 if lines_only else CATEGORIES[category][1]):
                 found.append(_incident(facts.cluster, category, part, last if isinstance(last, datetime) else None))
+    found += _storms(facts, last if isinstance(last, datetime) else None)
     return sorted(found, key=lambda i: (i.started_at is not None, str(i.started_at), i.incident_id))
+
+
+def _storms(facts: ClusterFacts, last: datetime | None) -> Iterable[Incident]:
+    """Reloads that pile up on a node. Their lines are counted, and only the first of them are kept as records."""
+    counted = facts.marks.filter((pl.col("rule") == STORM) & pl.col("minute").is_not_null())
+    examples = facts.records.filter(pl.col("rule") == STORM)
+    for (node,), minutes in counted.sort("node", "minute").partition_by("node", as_dict=True).items():
+        kept = examples.filter(pl.col("node").eq_missing(node))
+        apart = (pl.col("minute").diff() > GAP).fill_null(False).cum_sum()
+        for stretch in minutes.with_columns(_no=apart).partition_by("_no", maintain_order=True):
+            if not kept.is_empty() and stretch["events"].sum() >= STORM_LINES:
+                found = _incident(facts.cluster, "bird_config_error", kept, last)
+                first, until = stretch["minute"].to_list()[0], stretch["minute"].to_list()[-1] + timedelta(minutes=1)
+                lasts = last is None or last - until <= STILL
+                yield replace(found, started_at=first, ended_at=None if lasts else until)
 
 
 def _without_startup(records: pl.DataFrame, planned: PlannedWork) -> pl.DataFrame:
@@ -109,6 +128,20 @@ def _incident(cluster: str, category: str, records: pl.DataFrame, last: datetime
         kind="record", category=category, started_at=started, ended_at=None if lasts else ended,
         records=records, nodes=nodes,
     )  # fmt: skip
+
+
+def origins_first(found: list[tuple[Incident, Cause, float]]) -> list[int]:
+    """The order in which incidents of records are taken up: what others follow from, then the surer ones."""
+
+    def follows(mine: tuple[Incident, Cause, float]) -> bool:
+        return any(
+            mine[0].category in other.explains and incident.category not in mine[1].explains
+            and _overlap(mine[0], incident)
+            for incident, other, _ in found
+            if incident is not mine[0]
+        )  # fmt: skip
+
+    return sorted(range(len(found)), key=lambda k: (follows(found[k]), -found[k][2], found[k][0].incident_id))
 
 
 def is_explained(incident: Incident, cause: Cause, known: list[tuple[Incident, Cause]]) -> bool:

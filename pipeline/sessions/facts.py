@@ -85,7 +85,8 @@ def _select(name: str) -> str:
 _MARKS = """
 SELECT node, minute_counts.component AS component, rule, minute, CAST(sum(events) AS UBIGINT) AS events
 FROM minute_counts JOIN shapes USING (shape_id)
-WHERE cluster = $cluster AND rule IN ('bird.started', 'bird.reconfiguring') GROUP BY ALL
+WHERE cluster = $cluster AND rule IN ('bird.started', 'bird.reconfiguring', 'bird.reconfiguration_queued')
+GROUP BY ALL
 """
 """Steps of a daemon that are harmless in themselves, hence only counted; they tell restarts and reloads."""
 

@@ -8,6 +8,8 @@ from pipeline.findings.proofs import Sign, listed, proofs_of_ends, proofs_of_rec
 from pipeline.findings.signals.base import compiled, signal
 from pipeline.sessions.reasons import BARE
 
+DIALS = ("Connect", "Active")
+
 
 def _at(case: Case, where: str) -> tuple[End, ...]:
     if where == "hub":
@@ -89,8 +91,34 @@ def passive_everywhere(case: Case) -> Sign:
     if not states:
         return Sign(None)
     waiting = [end for end in case.ends if end.bgp_state == "Passive"]
-    seen = len(waiting) == len(states)
-    return Sign(seen, proofs_of_ends(waiting) if seen else ())
+    if len(waiting) < len(states):
+        return Sign(False)
+    fields = {
+        "passive_places": listed(end.place.lstrip("?") for end in waiting),
+        "passive_peers": listed(end.far for end in waiting),
+    }
+    return Sign(True, proofs_of_ends(waiting), fields)
+
+
+@signal
+def alike_towards_all(case: Case, pattern: str = "", least: int = 2) -> Sign:
+    """One speaker fails alike towards all its peers, none of which was observed.
+
+    Alike is: each end's error has ``pattern``; without one, each end dials (Connect, Active) and names no error.
+    """
+    speakers = {end.speaker for end in case.ends}
+    if len(speakers) != 1 or len(case.unseen) < least:
+        return Sign(False if case.ends else None)
+    (speaker,) = speakers
+    if len(case.unseen) < len({end.far for end in case.ends}) or case.up_elsewhere(speaker):
+        return Sign(False)
+    if pattern:
+        regex = compiled(pattern)
+        alike = all(any(regex.search(text) for text in end.errors) for end in case.ends)
+    else:
+        alike = all(end.bgp_state in DIALS and not end.errors for end in case.ends)
+    fields = {"alike_node": case.ends[0].place.lstrip("?"), "alike_ends": str(len(case.unseen))}
+    return Sign(alike, proofs_of_ends(case.ends) if alike else (), fields if alike else {})
 
 
 @signal

@@ -154,11 +154,19 @@ def configured_but_absent(case: Case) -> Sign:
                 return Sign(
                     True, (Proof(f"its file has {name}, the running daemon has not", node=far),), {"absent_at": far}
                 )
-        group = case.incident.group
-        if group is not None and group.holds({far, near}):
+        if _asked_for(case, far, near):
             text = f"the cluster's resources ask for a session with {near}"
             return Sign(True, (Proof(text, node=far),), {"absent_at": far})
     return Sign(False if case.ends else None)
+
+
+def _asked_for(case: Case, far: str, near: str) -> bool:
+    """Whether the inventory asks for a session of ``far`` with ``near``; without one, whether their group does."""
+    expected = case.world.expected
+    if expected:
+        return (far, near) in expected
+    group = case.incident.group
+    return group is not None and group.holds({far, near})
 
 
 @signal

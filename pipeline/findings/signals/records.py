@@ -18,8 +18,11 @@ from pipeline.inventory.fingerprints import inferred_versions
 def record(
     case: Case, categories: list[str] | None = None, pattern: str = "", where: str = "nodes", least: int = 1
 ) -> Sign:
-    """Records of ``categories`` and/or with ``pattern``, on the nodes concerned or (``where``) anywhere."""
-    records = case.around if where == "anywhere" else case.near
+    """Records of ``categories`` and/or with ``pattern``.
+
+    ``where``: on the nodes concerned (an incident of records: its own ones), ``beside`` these, or ``anywhere``.
+    """
+    records = {"anywhere": case.around, "beside": case.beside}.get(where, case.near)
     if categories:
         records = records.filter(pl.col("category").is_in(categories))
     if pattern:
@@ -46,6 +49,20 @@ def _params(text: str | None) -> dict[str, str]:
     except ValueError:
         return {}
     return {str(k): str(v) for k, v in values.items()} if isinstance(values, dict) else {}
+
+
+@signal
+def counted(case: Case, rule: str, least: int) -> Sign:
+    """So many lines of a kind that is only counted, on the nodes concerned and in the window."""
+    begun, done = case.window
+    marks = case.world.facts.marks.filter((pl.col("rule") == rule) & pl.col("node").is_in(list(case.names)))
+    if begun is not None:
+        marks = marks.filter(pl.col("minute").is_null() | (pl.col("minute") >= begun))
+    if done is not None:
+        marks = marks.filter(pl.col("minute").is_null() | (pl.col("minute") <= done))
+    number = int(marks["events"].sum())
+    kept = case.near.filter(pl.col("rule") == rule)
+    return Sign(number >= least, proofs_of_records(kept, 2), {"counted_lines": str(number)})
 
 
 _COUNTERS = {
