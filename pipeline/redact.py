@@ -50,6 +50,8 @@ _RULES = [
     ),
     # BIRD: password "…";   password …;
     _Rule(("password",), rf"(?i:\b(password)\s+)(?:{_QUOTED})", f'$1 "{MARK}"'),
+    # the same inside a quoted text
+    _Rule(("password",), r'(?i:\b(password)\s+)\\+"[^"\n]*"?', f'$1 \\"{MARK}\\"'),
     _Rule(("password",), r"(?m)((?:^|[{;])[ \t]*(?i:password)[ \t]+)[^\s;\"'][^\n;]*;", f"${{1}}{MARK};"),
     # FRR, Cisco: neighbor 10.0.0.1 password [7] …
     _Rule(

@@ -30,6 +30,7 @@ from pipeline.sources.exports import Damage, read_exports
 from pipeline.sources.headers import parse_headers
 from pipeline.sources.lines import Chunk, split_lines
 from pipeline.sources.records import join_continuations, join_pieces, place_in_time
+from pipeline.sources.secrets import hide_blocks
 from pipeline.sources.times import UTC_US
 from pipeline.status import parse_console
 from pipeline.status.model import FACT_SCHEMA, RECORD_SCHEMA, REJECT_SCHEMA, RESOURCE_SCHEMA, STATE_SCHEMA
@@ -119,7 +120,7 @@ def _read_lines(pieces: Sequence[Piece], settings: Settings) -> tuple[LogFacts, 
     unsaid, rejects = UNSAID.to_frame(), REJECTS.to_frame()
     if first.identity.family == "export":
         frame, broken = read_exports(chunks, first.identity.chain[0], first.tz, first.reference)
-        frame, rejects = frame.with_columns(overflow=pl.lit(False)), _refused(broken)
+        frame, rejects = hide_blocks(frame.with_columns(overflow=pl.lit(False))), _refused(broken)
     else:
         lines = split_lines(chunks, settings.line_bytes)
         empty = (lines["length"] < _SHORT) & (lines["raw"].str.strip_chars() == "")
@@ -127,6 +128,7 @@ def _read_lines(pieces: Sequence[Piece], settings: Settings) -> tuple[LogFacts, 
             unsaid = _unsaid(within(lines.filter(empty), pieces), BLANK)
             lines = lines.filter(~empty)
         frame = name_pods(strip_envelopes(lines, first.identity.chain, first.tz, first.reference))
+        frame = hide_blocks(frame)
         frame = join_pieces(frame, settings.record_lines, settings.record_bytes)
     frame, further = _split_overflow(frame)
     frame = parse_headers(frame, first.tz, first.reference)

@@ -147,7 +147,7 @@ def _event(obj: dict[str, Any], first: int, last: int, out: Collector) -> None:
         Record(
             offset, length, count, "row", event_body_family(message), source_component(component),
             {"Normal": "info", "Warning": "warning"}.get(str(obj.get("type"))), message, message, ts,
-            "line" if ts else "none", str(node) if node else None, pod,
+            "line" if ts else "none", redact(str(node)) if node else None, redact(pod) if pod else None,
             params={k: redact(str(v)) for k, v in params.items() if v not in (None, "")},
         )
     )  # fmt: skip

@@ -56,7 +56,7 @@ def time_of(*values: Any) -> datetime | None:
 
 def add_resource(kind: str, obj: dict[str, Any], offset: int, out: Collector) -> None:
     body = redact_tree(trim(kind, obj))
-    name, namespace = name_of(obj), mapping(obj.get("metadata")).get("namespace")
+    name, namespace = redact(name_of(obj)), mapping(body.get("metadata")).get("namespace")
     text = json.dumps(body, sort_keys=True, ensure_ascii=False)
     out.resources.append(Resource(kind, str(namespace) if namespace else None, name, out.observed_at, text, offset))
     if kind == "Node":

@@ -107,5 +107,5 @@ def test_every_fingerprint_belongs_to_a_rule() -> None:
     from pipeline.grammar import load_ruleset
 
     known = load_fingerprints()
-    assert {rule for rule in known.rules} <= {rule.id for rule in load_ruleset().rules}
+    assert set(known.rules) <= {rule.id for rule in load_ruleset().rules}
     assert all(releases for message in known.messages for releases in message.places.values())

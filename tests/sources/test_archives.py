@@ -64,6 +64,7 @@ def tar_of(members: dict[str, bytes], mode: str = "w:gz") -> bytes:
         lzma.compress(TEXT),
         bz2.compress(TEXT),
     ],
+    ids=["plain", "gzip", "two gzips", "zstd", "xz", "bzip2"],
 )
 def test_compression_is_told_by_content(tmp_path: Path, packed: bytes) -> None:
     (tmp_path / "any.name").write_bytes(packed)
