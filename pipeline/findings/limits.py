@@ -24,6 +24,15 @@ MESH_ADVISED_NODES = 100
 PROBE_MESSAGE_BYTES = 1024
 """What kubelet keeps of a probe's output in an event (``kubernetes:pkg/probe/exec``: 10 KiB read; events 1 KiB)."""
 
+LISTEN_BACKLOG = 8
+"""Connections that wait on BIRD's listening socket (``bird:sysdep/unix/io.c`` sk_open: listen(fd, 8))."""
+
+NEIGHBOURS_DEFAULT = 1024
+"""``net.ipv4.neigh.default.gc_thresh3`` when nobody has set it (``linux:net/ipv4/arp.c``)."""
+
+PODS_DEFAULT = 110
+"""Pods that a kubelet runs at most when nobody has set maxPods."""
+
 
 def kernel_release(version: str | None) -> tuple[int, int] | None:
     """Major and minor number of a kernel version such as ``5.4.0-81-generic``; None when it has none."""
