@@ -32,9 +32,7 @@ def sidebar() -> Scope:
         groups = [_ALL, *store.frame(overview.groups(None if cluster == _ALL else cluster))["group_name"].to_list()]
         group = linked.select(t("filter.group"), groups, "group", _ALL, format_func=_named("filter.all_groups"))
         start, end = _time_range(cluster)
-        search = st.text_input(
-            t("filter.search"), key="q", bind="query-params", placeholder=t("filter.search_hint"), max_chars=200
-        )
+        search = linked.text(t("filter.search"), "q", placeholder=t("filter.search_hint"), max_chars=200)
         _display()
     return Scope(_chosen(cluster), _chosen(group), (search or "").strip() or None, start, end)
 
@@ -100,7 +98,7 @@ def _time_range(cluster: str | None) -> tuple[datetime | None, datetime | None]:
 
 
 def _moment(key: str, label: str) -> datetime | None:
-    text = st.text_input(t(label), key=key, bind="query-params", placeholder="2024-12-18 07:00", max_chars=40)
+    text = linked.text(t(label), key, placeholder="2024-12-18 07:00", max_chars=40)
     moment = times.read(text)
     if text and moment is None:
         st.warning(t("filter.no_time"))

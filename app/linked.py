@@ -87,6 +87,14 @@ def several(label: str, options: Sequence[str], name: str, **look: Any) -> list[
     return list(st.session_state.get(name) or [])
 
 
+def text(label: str, name: str, **look: Any) -> str:
+    """A line of text that other pages and pictures may set."""
+    seed(name, "", str)
+    st.text_input(label, key=name, **look)
+    tell(name, "")
+    return str(st.session_state.get(name) or "")
+
+
 def _hold(name: str, options: Sequence[Any], default: Any) -> None:
     """Seed, and let go of what is no option any more."""
     seed(name, default, {str(option): option for option in options}.get)
