@@ -3,6 +3,7 @@
     licences   a table of the packages that a user installs, with their licences
     sbom       the same as CycloneDX 1.6 JSON, with hashes from the lock file
     audit      what can be checked without a network, then pip-audit where it is installed and reaches its database
+    all        (without a word) the first two into dist/, then the audit
 """
 
 from __future__ import annotations
@@ -166,9 +167,15 @@ def audit() -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("licences", "sbom", "audit"))
+    parser.add_argument("what", nargs="?", default="all", choices=("licences", "sbom", "audit", "all"))
     what = parser.parse_args().what
-    if what == "audit":
+    if what == "all":
+        folder = ROOT / "dist"
+        folder.mkdir(exist_ok=True)
+        (folder / "licences.txt").write_text(licences() + "\n", encoding="utf-8")
+        (folder / "sbom.cdx.json").write_text(json.dumps(sbom(), indent=2) + "\n", encoding="utf-8")
+        print(f"wrote licences.txt and sbom.cdx.json to {folder}")
+    if what in ("audit", "all"):
         sys.exit(audit())
     print(licences() if what == "licences" else json.dumps(sbom(), indent=2))
 
