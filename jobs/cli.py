@@ -173,6 +173,7 @@ class ReportFormat(StrEnum):
 
     text = "text"
     markdown = "markdown"
+    html = "html"
     json = "json"
     prometheus = "prometheus"
 

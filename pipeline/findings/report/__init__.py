@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from pipeline.errors import UsageError
 from pipeline.findings.report.build import build_report
+from pipeline.findings.report.html import render_html
 from pipeline.findings.report.markdown import render_markdown
 from pipeline.findings.report.model import FAIL_LEVELS, Report, as_plain
 from pipeline.findings.report.prometheus import render_prometheus
@@ -23,6 +24,7 @@ def render_json(report: Report) -> str:
 RENDERERS: dict[str, Callable[[Report], str]] = {
     "text": render_text,
     "markdown": render_markdown,
+    "html": render_html,
     "json": render_json,
     "prometheus": render_prometheus,
 }

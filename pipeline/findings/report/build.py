@@ -18,6 +18,7 @@ from pipeline.findings.report.model import (
     Observed,
     Quality,
     Report,
+    Size,
 )
 
 _SPAN = re.compile(r"(\d+)\s*([smhdw])")
@@ -65,6 +66,14 @@ SELECT coalesce(component, '?') AS component, count(DISTINCT (cluster, node)) AS
        round(sum(epoch(ended_at) - epoch(started_at)) / 3600, 2) AS hours
 FROM coverage WHERE $cluster IS NULL OR cluster = $cluster GROUP BY ALL ORDER BY component
 """
+_SIZES = """
+SELECT cluster, group_name, coalesce(reflector, '') AS reflector,
+       arg_max(configured_peers, coalesce(ts, TIMESTAMPTZ '1970-01-01')) AS configured,
+       arg_max(established_peers, coalesce(ts, TIMESTAMPTZ '1970-01-01')) AS established,
+       arg_max(CASE WHEN md5_peers > 0 THEN md5_key_limit END, coalesce(ts, TIMESTAMPTZ '1970-01-01')) AS "limit"
+FROM group_sizes WHERE ($cluster IS NULL OR cluster = $cluster) AND ($grp IS NULL OR group_name = $grp)
+GROUP BY ALL HAVING configured IS NOT NULL ORDER BY ALL
+"""
 
 
 class Frames(Protocol):
@@ -91,7 +100,9 @@ def build_report(
     only = {"cluster": cluster}
     incidents = _incidents(snapshot, {**only, "grp": group, "since": after.isoformat() if after else None})
     observed = Observed(**_row(snapshot.frame(_OBSERVED, only)))
-    return Report(known, cluster, group, after, observed, _quality(snapshot, only), tuple(incidents))
+    counted = snapshot.frame(_SIZES, {**only, "grp": group}).iter_rows(named=True)
+    sizes = tuple(Size(**row) for row in counted)
+    return Report(known, cluster, group, after, observed, _quality(snapshot, only), tuple(incidents), sizes)
 
 
 def _row(frame: pl.DataFrame) -> dict[str, Any]:

@@ -100,6 +100,23 @@ class Quality:
 
 
 @dataclass(frozen=True, slots=True)
+class Size:
+    """A reflector at its latest count; ``limit`` is the number of MD5 keys that fit, where passwords are used."""
+
+    cluster: str
+    group_name: str
+    reflector: str
+    configured: int
+    established: int
+    limit: int | None
+
+    @property
+    def room(self) -> int | None:
+        """What is left to the limit."""
+        return None if self.limit is None else self.limit - self.configured
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """A report of one cluster, or of all."""
 
@@ -110,6 +127,7 @@ class Report:
     observed: Observed
     quality: Quality
     incidents: tuple[IncidentReport, ...] = field(default=())
+    sizes: tuple[Size, ...] = ()
 
     @property
     def worst(self) -> str | None:
