@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from jobs.console import Context, print_data, print_json
 from pipeline import steps
 from pipeline.engines.local import InputOptions, Summary, ingest
+from pipeline.errors import UsageError
 from pipeline.sources.archives import Refusal
 from pipeline.sources.discover import walk_sources
 from pipeline.sources.identify import SNIFF_BYTES, identify
@@ -20,12 +21,63 @@ from pipeline.warehouse.writer import Warehouse
 PROGRESS_SECONDS = 0.2
 
 
-def run(ctx: Context, paths: Sequence[str], *, cluster: str, node: str | None, tz: str, output: str) -> None:
+@dataclass(frozen=True)
+class Engine:
+    """Who parses; ``master`` and ``conf`` are Spark's."""
+
+    name: str = "local"
+    master: str | None = None
+    conf: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, name: str, master: str | None, conf: Sequence[str] | None) -> Engine:
+        """From the options of the command line.
+
+        Raises:
+            UsageError: an option of Spark without Spark, or a setting that is no KEY=VALUE.
+        """
+        if name != "spark" and (master or conf):
+            raise UsageError("--spark-master and --spark-conf belong to --engine spark; give that too")
+        pairs = [text.partition("=") for text in conf or ()]
+        if wrong := [key for key, sign, _ in pairs if not sign]:
+            raise UsageError(f"--spark-conf {wrong[0]}: no KEY=VALUE; write for example spark.executor.memory=4g")
+        return cls(name, master, {key: value for key, _, value in pairs})
+
+    def ingest(self, ctx: Context, warehouse: Warehouse, paths: Sequence[str], options: InputOptions) -> Summary:
+        """Read the paths into the warehouse."""
+        if self.name == "local":
+            return ingest(warehouse, paths, options, ctx.settings, progress=_progress(ctx))
+        from pipeline.engines import spark
+
+        return spark.ingest(
+            warehouse, paths, options, ctx.settings, master=self.master, conf=self.conf, progress=_progress(ctx)
+        )
+
+
+LOCAL = Engine()
+
+
+def _open(ctx: Context) -> Warehouse:
+    return Warehouse.open(
+        ctx.warehouse, ctx.settings.lock_seconds, memory_limit=ctx.settings.database_memory
+    )
+
+
+def run(
+    ctx: Context,
+    paths: Sequence[str],
+    *,
+    cluster: str,
+    node: str | None,
+    tz: str,
+    output: str,
+    engine: Engine = LOCAL,
+) -> None:
     """Ingest, mine, analyse and publish; prints what was done."""
     options = InputOptions(cluster, node, tz)
     steps.check_zone(tz)
-    with Warehouse.open(ctx.warehouse, ctx.settings.lock_seconds) as warehouse:
-        done = run_into(ctx, warehouse, paths, options)
+    with _open(ctx) as warehouse:
+        done = run_into(ctx, warehouse, paths, options, engine=engine)
     if output == "json":
         print_json(done)
         return
@@ -35,11 +87,17 @@ def run(ctx: Context, paths: Sequence[str], *, cluster: str, node: str | None, t
 
 
 def run_into(
-    ctx: Context, warehouse: Warehouse, paths: Sequence[str], options: InputOptions, *, last: bool = True
+    ctx: Context,
+    warehouse: Warehouse,
+    paths: Sequence[str],
+    options: InputOptions,
+    *,
+    last: bool = True,
+    engine: Engine = LOCAL,
 ) -> dict[str, Any]:
     """The steps over an open warehouse; only the ``last`` of several calls mines and publishes for all."""
     check_space(ctx.warehouse, ctx.settings.free_bytes, 0, "a load")
-    summary = ingest(warehouse, paths, options, ctx.settings, progress=_progress(ctx))
+    summary = engine.ingest(ctx, warehouse, paths, options)
     _report_refused(ctx, summary)
     done: dict[str, Any] = {name: value for name, value in asdict(summary).items() if name != "refused"}
     done["files_refused"] = len(summary.refused)
@@ -53,7 +111,7 @@ def run_into(
 def ingest_only(ctx: Context, paths: Sequence[str], *, cluster: str, node: str | None, tz: str) -> None:
     """The first step alone."""
     steps.check_zone(tz)
-    with Warehouse.open(ctx.warehouse, ctx.settings.lock_seconds) as warehouse:
+    with _open(ctx) as warehouse:
         check_space(ctx.warehouse, ctx.settings.free_bytes, 0, "a load")
         summary = ingest(warehouse, paths, InputOptions(cluster, node, tz), ctx.settings, _progress(ctx))
     _report_refused(ctx, summary)
@@ -63,19 +121,19 @@ def ingest_only(ctx: Context, paths: Sequence[str], *, cluster: str, node: str |
 
 def mine_only(ctx: Context) -> None:
     """The second step alone."""
-    with Warehouse.open(ctx.warehouse, ctx.settings.lock_seconds) as warehouse:
+    with _open(ctx) as warehouse:
         ctx.say(f"{steps.mine(warehouse, ctx.settings)} templates")
 
 
 def analyze_only(ctx: Context) -> None:
     """The third step alone."""
-    with Warehouse.open(ctx.warehouse, ctx.settings.lock_seconds) as warehouse:
+    with _open(ctx) as warehouse:
         ctx.say(f"{steps.analyze(warehouse, clusters=None)} incidents")
 
 
 def publish_only(ctx: Context) -> None:
     """The last step alone."""
-    with Warehouse.open(ctx.warehouse, ctx.settings.lock_seconds) as warehouse:
+    with _open(ctx) as warehouse:
         ctx.say(f"published {steps.publish(warehouse, ctx.settings)}")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from pipeline.engines.collect import InputOptions, Summary
 from pipeline.engines.content import Content, content_id, read_content
-from pipeline.engines.reading import Reading
+from pipeline.engines.reading import Parsers, Reading
 from pipeline.engines.workers import Workers, processes_of
 from pipeline.errors import MissingInputError
 from pipeline.grammar import load_ruleset
@@ -32,15 +32,28 @@ def ingest(
     Raises:
         MissingInputError: nothing could be read at all.
     """
+    workers = Workers(processes_of(settings), settings)
+    return ingest_with(warehouse, paths, options, settings, workers, "local", progress)
+
+
+def ingest_with(
+    warehouse: Warehouse,
+    paths: Sequence[str],
+    options: InputOptions,
+    settings: Settings,
+    workers: Parsers,
+    engine: str,
+    progress: Progress = lambda _: None,
+) -> Summary:
+    """The same, with the parsing done by ``workers``, which are closed at the end."""
     summary = Summary()
     memory = FileMemory(warehouse.connection)
     load = warehouse.load(
         cluster=options.cluster,
-        engine="local",
+        engine=engine,
         ruleset_version=load_ruleset().version,
         examples=settings.template_examples,
     )
-    workers = Workers(processes_of(settings), settings)
     try:
         with load:
             reading = Reading(load, warehouse.known_sources(), memory, workers, options, settings, summary)

@@ -10,11 +10,12 @@ from __future__ import annotations
 import os
 import tempfile
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 import polars as pl
 
@@ -22,7 +23,6 @@ from pipeline.engines.collect import Collector, InputOptions, Large, Summary, de
 from pipeline.engines.content import WHOLE_FAMILIES, content_id, digest_file, new_digest, read_some, whole_blocks
 from pipeline.engines.items import Parsed, Part
 from pipeline.engines.ranges import context_bytes
-from pipeline.engines.workers import Workers
 from pipeline.redact import redact
 from pipeline.settings import Settings
 from pipeline.sources.archives import Refusal
@@ -39,6 +39,18 @@ AHEAD = 2
 _SHARED = Path("/dev/shm")  # noqa: S108 - spool files are made there with names of their own
 
 
+class Parsers(Protocol):
+    """Who parses work items: processes of this machine, or a cluster; about ``count`` of them at a time."""
+
+    count: int
+
+    def submit(self, parts: Sequence[Part], size: int) -> Future[Parsed]:
+        """Parse an item of ``size`` bytes."""
+
+    def close(self) -> None:
+        """End what was started."""
+
+
 class Reading:
     """One run over sources; call ``read`` or ``refuse`` for each, then ``finish``."""
 
@@ -47,7 +59,7 @@ class Reading:
         load: Load,
         known: Mapping[str, int],
         memory: FileMemory,
-        workers: Workers,
+        workers: Parsers,
         options: InputOptions,
         settings: Settings,
         summary: Summary,
