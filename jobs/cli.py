@@ -41,6 +41,20 @@ Paths = Annotated[list[str], typer.Argument(metavar="PATH...", help="Log files, 
 Cluster = Annotated[str, typer.Option("--cluster", help="Name of the cluster that the input belongs to.")]
 Node = Annotated[str | None, typer.Option("--node", help="Node of files that do not name theirs.")]
 Zone = Annotated[str, typer.Option("--tz", help="Zone of stamps that carry none, such as Asia/Shanghai.")]
+class EngineName(StrEnum):
+    """Who parses: processes of this machine, or Spark."""
+
+    local = "local"
+    spark = "spark"
+
+
+EngineOption = Annotated[EngineName, typer.Option("--engine", help="Who parses: this machine, or Spark.")]
+SparkMaster = Annotated[
+    str | None, typer.Option("--spark-master", metavar="URL", help="Master of Spark, such as local[2] or spark://host:7077.")
+]
+SparkConf = Annotated[
+    list[str] | None, typer.Option("--spark-conf", metavar="KEY=VALUE", help="Setting of Spark; may be given again.")
+]
 Format = Annotated[TextOrJson, typer.Option("--format", help="text for people, json for programs.")]
 
 
@@ -98,6 +112,9 @@ def run(
         bool, typer.Option("--dry-run", help="Say what would be read as what, and stop.")
     ] = False,
     output: Format = TextOrJson.text,
+    engine: EngineOption = EngineName.local,
+    spark_master: SparkMaster = None,
+    spark_conf: SparkConf = None,
 ) -> None:
     """The scheduled job: ingest, mine, analyse and publish in one go.
 
@@ -108,7 +125,8 @@ def run(
     if dry_run:
         steps.dry_run(ctx.obj, paths, output)
         return
-    steps.run(ctx.obj, paths, cluster=cluster, node=node, tz=tz, output=output)
+    chosen = steps.Engine.of(engine.value, spark_master, spark_conf)
+    steps.run(ctx.obj, paths, cluster=cluster, node=node, tz=tz, output=output, engine=chosen)
 
 
 @app.command()
