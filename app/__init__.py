@@ -1,1 +1,1 @@
-"""The investigation UI: a Streamlit app over the published snapshot. Only this package and its tests import streamlit."""
+"""The investigation UI: a Streamlit app over the published snapshot. Only it and its tests import streamlit."""

@@ -22,13 +22,17 @@ def incident(row: dict[str, Any]) -> None:
     """One incident in a frame: how bad, what, where, since when; the title leads to it."""
     with st.container(border=True, gap="xxsmall"):
         show.link(
-            f"**{md(title(row['cause'], row['title']))}**", "incidents", icon=palette.SEVERITY_ICON.get(row["severity"]),
+            f"**{md(title(row['cause'], row['title']))}**",
+            "incidents",
+            icon=palette.SEVERITY_ICON.get(row["severity"]),
             incident=row["incident_id"],
-        )  # fmt: skip
+        )
         facts = [
-            word("severity", row["severity"]), md(row["cluster"]), *([md(row["group_name"])] if row["group_name"] else []),
+            word("severity", row["severity"]),
+            md(row["cluster"]),
+            *([md(row["group_name"])] if row["group_name"] else []),
             t("incidents.sessions_nodes", sessions=row["sessions"], nodes=row["nodes"]),
             md(show.when(row["started_at"], row["ended_at"])),
             t("incidents.confidence", percent=round(100 * (row["confidence"] or 0))),
-        ]  # fmt: skip
+        ]
         st.caption(" · ".join(facts))

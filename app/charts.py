@@ -50,19 +50,25 @@ def health_area(frame: pl.DataFrame) -> Any:
             x=_time("moment", _span(frame, "moment")),
             y=alt.Y("ends:Q", title=t("overview.ends"), stack="zero"),
             color=alt.Color(
-                "health:N", title=None, sort=[names[key] for key in order],
+                "health:N",
+                title=None,
+                sort=[names[key] for key in order],
                 scale=alt.Scale(domain=[names[key] for key in order], range=[HEALTH[key] for key in order]),
                 legend=alt.Legend(orient="top"),
             ),
-            tooltip=[_clock("moment", t("col.ts")), alt.Tooltip("health:N", title=t("col.health")), alt.Tooltip("ends:Q", title=t("overview.ends"))],
+            tooltip=[
+                _clock("moment", t("col.ts")),
+                alt.Tooltip("health:N", title=t("col.health")),
+                alt.Tooltip("ends:Q", title=t("overview.ends")),
+            ],
         )
         .properties(height=230)
         .add_params(brush)
-    )  # fmt: skip
+    )
 
 
 def stretches(frame: pl.DataFrame, row: str = "end") -> Any:
-    """Bars of state over time, one line for each end (columns ``row``, health, started_at, ended_at, state, category)."""
+    """Bars of state over time, a line for each end (``row``, health, started_at, ended_at, state, category)."""
     names = {key: word("health", key) for key in HEALTH}
     data = frame.with_columns(pl.col("health").replace_strict(names, default=None))
     lines = frame[row].n_unique()
@@ -74,18 +80,22 @@ def stretches(frame: pl.DataFrame, row: str = "end") -> Any:
             x2="ended_at:T",
             y=alt.Y(f"{row}:N", title=None, sort=None, axis=alt.Axis(labelLimit=190)),
             color=alt.Color(
-                "health:N", title=None,
-                scale=alt.Scale(domain=list(names.values()), range=list(HEALTH.values())), legend=alt.Legend(orient="top"),
+                "health:N",
+                title=None,
+                scale=alt.Scale(domain=list(names.values()), range=list(HEALTH.values())),
+                legend=alt.Legend(orient="top"),
             ),
             tooltip=[
-                alt.Tooltip(f"{row}:N", title=t("col.end")), alt.Tooltip("state:N", title=t("col.state")),
+                alt.Tooltip(f"{row}:N", title=t("col.end")),
+                alt.Tooltip("state:N", title=t("col.state")),
                 alt.Tooltip("category:N", title=t("col.category")),
-                _clock("started_at", t("col.started_at")), _clock("ended_at", t("col.ended_at")),
+                _clock("started_at", t("col.started_at")),
+                _clock("ended_at", t("col.ended_at")),
             ],
         )
-        .properties(height=min(640, 100 + 20 * lines))
+        .properties(height=min(680, 140 + 20 * lines))
         .add_params(alt.selection_interval(name=BRUSH, encodings=["x"]))
-    )  # fmt: skip
+    )
 
 
 def bars_over_time(frame: pl.DataFrame, at: str, kind: str, value: str, height: int = 180, brush: bool = True) -> Any:
@@ -104,11 +114,20 @@ def bars_over_time(frame: pl.DataFrame, at: str, kind: str, value: str, height: 
         .encode(
             x=_time(at, _span(frame, at)),
             y=alt.Y(f"sum({value}):Q", title=None),
-            color=alt.Color(f"{kind}:N", title=None, scale=alt.Scale(domain=ranked, range=SERIES), legend=alt.Legend(orient="top", labelLimit=220, columns=4)),
-            tooltip=[_clock(at, t("col.ts")), alt.Tooltip(f"{kind}:N", title=t(f"col.{kind}")), alt.Tooltip(f"sum({value}):Q", title=t("col.events"))],
+            color=alt.Color(
+                f"{kind}:N",
+                title=None,
+                scale=alt.Scale(domain=ranked, range=SERIES),
+                legend=alt.Legend(orient="top", labelLimit=220, columns=4),
+            ),
+            tooltip=[
+                _clock(at, t("col.ts")),
+                alt.Tooltip(f"{kind}:N", title=t(f"col.{kind}")),
+                alt.Tooltip(f"sum({value}):Q", title=t("col.events")),
+            ],
         )
         .properties(height=height)
-    )  # fmt: skip
+    )
     return chart.add_params(alt.selection_interval(name=BRUSH, encodings=["x"])) if brush else chart
 
 

@@ -64,6 +64,11 @@ def _slope(daily: pl.DataFrame) -> float:
 def words(told: Forecast) -> str:
     """The forecast as a sentence."""
     return t(
-        f"forecast.{told.kind}", peers=told.peers, limit=told.limit, per_day=f"{told.per_day:.2f}", days=told.days,
-        at=times.shown(told.at, seconds=False), least=LEAST_DAYS,
-    )  # fmt: skip
+        f"forecast.{told.kind}",
+        peers=told.peers,
+        limit=told.limit,
+        per_day=f"{told.per_day:.2f}",
+        days=told.days,
+        at=times.shown(told.at, seconds=False),
+        least=LEAST_DAYS,
+    )

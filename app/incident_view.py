@@ -41,16 +41,18 @@ def _head(row: dict[str, Any], claims: list[dict[str, Any]]) -> None:
     st.header(md(cards.title(row["cause"], claims[0]["title"] if claims else None)), anchor=False)
     with st.container(horizontal=True, gap="small"):
         st.badge(
-            word("severity", row["severity"]), icon=palette.SEVERITY_ICON.get(row["severity"]),
+            word("severity", row["severity"]),
+            icon=palette.SEVERITY_ICON.get(row["severity"]),
             color=palette.SEVERITY_BADGE.get(row["severity"], "gray"),  # type: ignore[arg-type]
-        )  # fmt: skip
+        )
         st.badge(t("incidents.open") if row["ended_at"] is None else t("incidents.over"), color="gray")
         st.badge(t("incidents.confidence", percent=round(100 * (row["confidence"] or 0))), color="gray")
     facts = [
-        f"{t('col.cluster')} {show.place(row['cluster'])}", f"{t('col.group_name')} {show.place(row['group_name'])}",
+        f"{t('col.cluster')} {show.place(row['cluster'])}",
+        f"{t('col.group_name')} {show.place(row['group_name'])}",
         md(show.when(row["started_at"], row["ended_at"])),
         t("incidents.sessions_nodes", sessions=row["sessions"], nodes=row["nodes"]),
-    ]  # fmt: skip
+    ]
     st.caption(" · ".join(facts))
 
 
@@ -109,10 +111,13 @@ def _evidence(row: dict[str, Any], claim: dict[str, Any]) -> None:
 
 def _facts(row: dict[str, Any], diagnosis_id: str, role: str) -> None:
     chosen = show.table(
-        incidents.evidence(diagnosis_id, role), f"evidence-{role}-{diagnosis_id}", select=role != "missing",
-        none=t(f"incidents.no_{role}"), order=["ts", "node", "text", "peer", "source_path", "byte_offset"],
+        incidents.evidence(diagnosis_id, role),
+        f"evidence-{role}-{diagnosis_id}",
+        select=role != "missing",
+        none=t(f"incidents.no_{role}"),
+        order=["ts", "node", "text", "peer", "source_path", "byte_offset"],
         columns={"text": st.column_config.TextColumn(t("col.text"), width="large")},
-    )  # fmt: skip
+    )
     if chosen and chosen["source_path"]:
         lines.context(row["cluster"], chosen["source_path"], chosen["byte_offset"] or 0)
     elif role == "supports":

@@ -12,9 +12,17 @@ from app.texts import t
 from pipeline.errors import NotPublishedError, PeerscopeError
 
 ICONS = {
-    "overview": "dashboard", "incidents": "emergency", "sessions": "sync_alt", "logs": "notes", "templates": "segment",
-    "groups": "hub", "versions": "deployed_code_history", "sql": "terminal", "explain": "search_insights", "data": "inventory_2",
-}  # fmt: skip
+    "overview": "dashboard",
+    "incidents": "emergency",
+    "sessions": "sync_alt",
+    "logs": "notes",
+    "templates": "segment",
+    "groups": "hub",
+    "versions": "deployed_code_history",
+    "sql": "terminal",
+    "explain": "search_insights",
+    "data": "inventory_2",
+}
 NEWER_SECONDS = 60
 STYLE = Path(__file__).with_name("style.css")
 ICON = Path(__file__).with_name("icon.png")

@@ -12,9 +12,11 @@ SERIES = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8A
 
 SEVERITY_BADGE = {"critical": "red", "error": "orange", "warning": "yellow", "info": "blue"}
 SEVERITY_ICON = {
-    "critical": ":material/emergency_home:", "error": ":material/error:", "warning": ":material/warning:",
+    "critical": ":material/emergency_home:",
+    "error": ":material/error:",
+    "warning": ":material/warning:",
     "info": ":material/info:",
-}  # fmt: skip
+}
 HEALTH_ICON = {"up": ":material/check_circle:", "failing": ":material/cancel:", "unknown": ":material/help:"}
 
 

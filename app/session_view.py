@@ -69,18 +69,23 @@ def _end(scope: Scope, end: dict[str, Any], key: str) -> None:
         f"{palette.HEALTH_ICON[health]} **{word('health', health)}** · {md(end['bgp_state'] or end['state'] or '–')}"
     )
     facts = {
-        "protocol": end["protocol"], "peer": end["peer"], "since": times.shown(end["since"]),
+        "protocol": end["protocol"],
+        "peer": end["peer"],
+        "since": times.shown(end["since"]),
         "observed_at": times.shown(end["observed_at"]),
-    }  # fmt: skip
+    }
     st.caption(" · ".join(f"{t(f'col.{name}')} {md(value or '–')}" for name, value in facts.items()))
     st.caption(t("col.last_error"))
     show.log_text(end["last_error"] or t("sessions.no_error"))
     st.caption(t("sessions.observed"))
     query = sessions.observations(scope, end["cluster"], end["node"], end["peer"])
     chosen = show.table(
-        query, f"observations-{key}", select=True, height=320,
+        query,
+        f"observations-{key}",
+        select=True,
+        height=320,
         order=["ts", "state", "bgp_state", "last_error", "observed_by", "source_path"],
-    )  # fmt: skip
+    )
     if chosen:
         lines.context(end["cluster"], chosen["source_path"], chosen["byte_offset"] or 0)
 

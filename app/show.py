@@ -23,9 +23,18 @@ from pipeline.warehouse.reader import Result
 PAGES = {
     name: f"views/{name}.py"
     for name in (
-        "overview", "incidents", "sessions", "logs", "templates", "groups", "versions", "sql", "explain", "data",
+        "overview",
+        "incidents",
+        "sessions",
+        "logs",
+        "templates",
+        "groups",
+        "versions",
+        "sql",
+        "explain",
+        "data",
     )
-}  # fmt: skip
+}
 """Pages in the order of the menu."""
 
 FORMATS = {"csv": "text/csv", "json": "application/json", "parquet": "application/vnd.apache.parquet"}
@@ -101,9 +110,16 @@ def _draw(
         )
         return None
     event = st.dataframe(
-        shown, hide_index=True, column_config=config, column_order=order, key=key, height=height, placeholder="–", on_select="rerun",
+        shown,
+        hide_index=True,
+        column_config=config,
+        column_order=order,
+        key=key,
+        height=height,
+        placeholder="–",
+        on_select="rerun",
         selection_mode="single-row",
-    )  # fmt: skip
+    )
     picked = event.selection.rows
     return picked[0] if picked else None
 
@@ -156,9 +172,14 @@ def exports(rows: Callable[[], Result], key: str) -> None:
     with st.popover(t("table.export"), icon=":material/download:", key=f"export-{key}", type="tertiary"):
         for form, mime in FORMATS.items():
             st.download_button(
-                form.upper() if form != "parquet" else "Parquet", data=_maker(rows, form), file_name=f"peerscope-{key}.{form}",
-                mime=mime, key=f"{key}-{form}", on_click="ignore", width="stretch",
-            )  # fmt: skip
+                form.upper() if form != "parquet" else "Parquet",
+                data=_maker(rows, form),
+                file_name=f"peerscope-{key}.{form}",
+                mime=mime,
+                key=f"{key}-{form}",
+                on_click="ignore",
+                width="stretch",
+            )
         st.caption(t("table.export_limit", n=f"{store.settings().sql_rows:,}"))
 
 

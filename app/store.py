@@ -1,4 +1,4 @@
-"""The published snapshot for the pages: opened once for all users, a cursor for each query, answers kept by snapshot."""
+"""The published snapshot for the pages: opened once for all, a cursor for each query, answers kept by snapshot."""
 
 from __future__ import annotations
 

@@ -8,8 +8,17 @@ from zoneinfo import ZoneInfo
 import polars as pl
 import streamlit as st
 
-ZONES = ("UTC", "Asia/Shanghai", "Asia/Tokyo", "Asia/Kolkata", "Europe/London", "Europe/Berlin", "America/New_York",
-         "America/Chicago", "America/Los_Angeles")  # fmt: skip
+ZONES = (
+    "UTC",
+    "Asia/Shanghai",
+    "Asia/Tokyo",
+    "Asia/Kolkata",
+    "Europe/London",
+    "Europe/Berlin",
+    "America/New_York",
+    "America/Chicago",
+    "America/Los_Angeles",
+)
 """Offered; any other name of a zone can be typed."""
 
 

@@ -13,7 +13,8 @@ def ledger(scope: Scope) -> Query:
 SELECT count(*) AS loads, CAST(sum(files_read) AS BIGINT) AS files_read, CAST(sum(bytes_read) AS BIGINT) AS bytes_read,
        CAST(sum(lines_read) AS BIGINT) AS lines_read, CAST(sum(lines_parsed) AS BIGINT) AS lines_parsed,
        CAST(sum(lines_unparsed) AS BIGINT) AS lines_unparsed, CAST(sum(lines_rejected) AS BIGINT) AS lines_rejected,
-       (SELECT CAST(coalesce(sum(events), 0) AS BIGINT) FROM event_counts {where}) AS counted, max(finished_at) AS last_at
+       (SELECT CAST(coalesce(sum(events), 0) AS BIGINT) FROM event_counts {where}) AS counted,
+         max(finished_at) AS last_at
 FROM loads {where}""",
         values,
     )
@@ -24,7 +25,8 @@ def loads(scope: Scope) -> Query:
     where, values = scope.where()
     return Query(
         f"""
-SELECT finished_at, cluster, files_read, files_known, lines_read, lines_parsed, lines_unparsed, lines_rejected, bytes_read,
+SELECT finished_at, cluster, files_read, files_known, lines_read, lines_parsed, lines_unparsed, lines_rejected,
+  bytes_read,
        engine, peerscope_version, ruleset_version, started_at, load_id
 FROM loads {where} ORDER BY load_id DESC""",
         values,
@@ -36,7 +38,8 @@ def sources(scope: Scope) -> Query:
     where, values = scope.where(time="first_ts", until="last_ts", member="node", search=("node", "pod", "source_path"))
     return Query(
         f"""
-SELECT source_path, kind, node, pod, lines_read, lines_parsed, lines_unparsed, lines_rejected, first_ts, last_ts, bytes_read,
+SELECT source_path, kind, node, pod, lines_read, lines_parsed, lines_unparsed, lines_rejected, first_ts, last_ts,
+  bytes_read,
        cluster, load_id
 FROM sources {where} ORDER BY load_id DESC, source_path""",
         values,
@@ -48,7 +51,8 @@ def rejected(scope: Scope) -> Query:
     where, values = scope.where(search=("source_path",))
     return Query(
         f"""
-SELECT reason, count(*) AS times, CAST(sum(lines) AS BIGINT) AS lines, any_value(source_path) AS source_path, any_value(detail) AS detail
+SELECT reason, count(*) AS times, CAST(sum(lines) AS BIGINT) AS lines, any_value(source_path) AS source_path,
+  any_value(detail) AS detail
 FROM rejects {where} GROUP BY reason ORDER BY times DESC, reason""",
         values,
     )

@@ -31,7 +31,8 @@ def over_time(scope: Scope, cluster: str, group: str, step: int) -> Query:
     )
     return Query(
         f"""
-SELECT make_timestamptz(epoch_us(ts) // ($step * CAST(1000000 AS BIGINT)) * $step * 1000000) AS moment, max(configured_peers) AS configured,
+SELECT make_timestamptz(epoch_us(ts) // ($step * CAST(1000000 AS BIGINT)) * $step * 1000000) AS moment,
+  max(configured_peers) AS configured,
        max(established_peers) AS established, max(failed_peers) AS failed, max(md5_peers) AS md5_peers,
        min(md5_key_limit) AS md5_key_limit
 FROM group_sizes
@@ -42,10 +43,11 @@ GROUP BY moment HAVING moment IS NOT NULL ORDER BY moment""",
 
 
 def growth(cluster: str, group: str) -> Query:
-    """The largest number of password peers of a group for each hour, and its smallest limit: what a forecast is made of."""
+    """The most password peers of a group in each hour, and its smallest limit: what a forecast is made of."""
     return Query(
         """
-SELECT time_bucket(INTERVAL 1 HOUR, ts) AS moment, max(coalesce(md5_peers, configured_peers)) AS peers, min(md5_key_limit) AS key_limit
+SELECT time_bucket(INTERVAL 1 HOUR, ts) AS moment, max(coalesce(md5_peers, configured_peers)) AS peers,
+  min(md5_key_limit) AS key_limit
 FROM group_sizes WHERE cluster = $cluster AND group_name = $group AND ts IS NOT NULL
 GROUP BY moment ORDER BY moment""",
         {"cluster": cluster, "group": group},
@@ -61,7 +63,8 @@ def rates_by_size(scope: Scope, category: str | None = None) -> Query:
     where, values = scope.where(time="bucket", group="group_name", more=more, given=given)
     return Query(
         f"""
-SELECT category, configured_peers // {CLASS_WIDTH} * {CLASS_WIDTH} AS peers_from, count(DISTINCT (cluster, group_name)) AS groups,
+SELECT category, configured_peers // {CLASS_WIDTH} * {CLASS_WIDTH} AS peers_from, count(DISTINCT (cluster,
+  group_name)) AS groups,
        CAST(sum(failures) AS BIGINT) AS failures, round(sum(session_hours), 3) AS session_hours,
        sum(failures) / sum(session_hours) AS rate,
        CASE WHEN sum(failures) = 0 THEN 0 ELSE sum(failures)

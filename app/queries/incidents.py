@@ -25,12 +25,17 @@ def listed(scope: Scope, severities: Sequence[str] = (), status: str = "all", ca
         more.append("i.cause = $cause")
         given["cause"] = cause
     where, values = scope.where(
-        time="i.started_at", until="i.ended_at", cluster="i.cluster", group="i.group_name",
-        more=[*more, *_about(scope)], given=given | ({"search": scope.search.lower()} if scope.search else {}),
-    )  # fmt: skip
+        time="i.started_at",
+        until="i.ended_at",
+        cluster="i.cluster",
+        group="i.group_name",
+        more=[*more, *_about(scope)],
+        given=given | ({"search": scope.search.lower()} if scope.search else {}),
+    )
     return Query(
         f"""
-SELECT i.incident_id, i.severity, i.cause, d.title, i.cluster, i.group_name, i.started_at, i.ended_at, i.nodes, i.sessions,
+SELECT i.incident_id, i.severity, i.cause, d.title, i.cluster, i.group_name, i.started_at, i.ended_at, i.nodes,
+  i.sessions,
        i.events, round(i.confidence, 2) AS confidence, i.category
 FROM incidents AS i
 LEFT JOIN (SELECT incident_id, cause, any_value(title) AS title FROM diagnoses GROUP BY incident_id, cause) AS d
@@ -46,7 +51,8 @@ def _about(scope: Scope) -> list[str]:
     if not scope.search:
         return []
     return [
-        "i.incident_id IN (SELECT d.incident_id FROM diagnoses AS d LEFT JOIN evidence AS e ON e.diagnosis_id = d.diagnosis_id "
+        "i.incident_id IN (SELECT d.incident_id FROM diagnoses AS d LEFT JOIN evidence AS e "
+        "ON e.diagnosis_id = d.diagnosis_id "
         "WHERE contains(lower(concat_ws(' ', d.summary, d.title, e.node, e.peer, i.cause)), $search))"
     ]
 
@@ -128,7 +134,8 @@ WITH failed AS ({_CONCERNED}
   SELECT cluster, coalesce(peer_node, peer), node FROM failed
 )
 SELECT s.node, coalesce(s.peer_node, s.peer) AS other, s.peer, s.protocol,
-       CASE WHEN s.state = 'up' THEN 'up' WHEN s.state = 'unknown' OR s.state IS NULL THEN 'unknown' ELSE 'failing' END AS health,
+       CASE WHEN s.state = 'up' THEN 'up' WHEN s.state = 'unknown' OR s.state IS NULL THEN 'unknown'
+         ELSE 'failing' END AS health,
        s.state, s.category, s.started_at, coalesce(s.ended_at, h.last_at) AS ended_at
 FROM session_intervals AS s
 JOIN ends AS e ON e.cluster = s.cluster AND e.node = s.node AND e.other = coalesce(s.peer_node, s.peer)

@@ -47,7 +47,8 @@ def records(scope: Scope, wanted: Wanted) -> Query:
     where, values = wanted.where(scope)
     return Query(
         f"""
-SELECT ts, node, component, severity, category, message, protocol, peer, cluster, pod, level, source_path, byte_offset, template_id
+SELECT ts, node, component, severity, category, message, protocol, peer, cluster, pod, level, source_path,
+  byte_offset, template_id
 FROM log_events
 {where}
 ORDER BY ts DESC NULLS LAST, cluster, source_path, byte_offset""",
@@ -60,7 +61,8 @@ def over_time(scope: Scope, wanted: Wanted, step: int) -> Query:
     where, values = wanted.where(scope)
     return Query(
         f"""
-SELECT make_timestamptz(epoch_us(ts) // ($step * CAST(1000000 AS BIGINT)) * $step * 1000000) AS moment, category, count(*) AS events
+SELECT make_timestamptz(epoch_us(ts) // ($step * CAST(1000000 AS BIGINT)) * $step * 1000000) AS moment, category,
+  count(*) AS events
 FROM log_events
 {where}
 GROUP BY moment, category HAVING moment IS NOT NULL ORDER BY moment, category""",
@@ -87,7 +89,8 @@ def patterns(scope: Scope, wanted: Wanted) -> Query:
     where, values = wanted.where(scope)
     return Query(
         f"""
-SELECT c.events, round(100.0 * c.events / sum(c.events) OVER (), 2) AS share_percent, t.template, t.component, t.category,
+SELECT c.events, round(100.0 * c.events / sum(c.events) OVER (), 2) AS share_percent, t.template, t.component,
+  t.category,
        c.first_at, c.last_at, c.template_id
 FROM (
   SELECT template_id, count(*) AS events, min(ts) AS first_at, max(ts) AS last_at

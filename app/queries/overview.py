@@ -44,11 +44,13 @@ def latest_ends(scope: Scope) -> str:
     where, _ = _ends(scope)
     until = "least(h.last_at, $end)" if scope.end else "h.last_at"
     return f"""
-  SELECT e.*, CASE WHEN e.until < {until} - INTERVAL {STALE_MINUTES} MINUTE OR e.last_state IS NULL OR e.last_state = 'unknown'
+  SELECT e.*, CASE WHEN e.until < {until} - INTERVAL {STALE_MINUTES} MINUTE OR e.last_state IS NULL
+              OR e.last_state = 'unknown'
                    THEN 'unknown' WHEN e.last_state = 'up' THEN 'up' ELSE 'failing' END AS health
   FROM (
     SELECT cluster, node, protocol, peer, any_value(peer_node) AS peer_node, max_by(state, started_at) AS last_state,
-           max_by(category, started_at) AS category, max(started_at) AS since, max_by(coalesce(ended_at, TIMESTAMPTZ '9999-01-01'), started_at) AS until
+           max_by(category, started_at) AS category, max(started_at) AS since, max_by(coalesce(ended_at,
+             TIMESTAMPTZ '9999-01-01'), started_at) AS until
     FROM session_intervals
     {where}
     GROUP BY cluster, node, protocol, peer
@@ -64,7 +66,8 @@ def _ends(scope: Scope) -> tuple[str, dict[str, object]]:
 def health(scope: Scope) -> Query:
     """Ends of sessions by health."""
     return Query(
-        f"SELECT health, count(*) AS ends, count(DISTINCT (cluster, node)) AS nodes\nFROM ({latest_ends(scope)})\nGROUP BY health",
+        "SELECT health, count(*) AS ends, count(DISTINCT (cluster, node)) AS nodes\n"
+        f"FROM ({latest_ends(scope)})\nGROUP BY health",
         _ends(scope)[1],
     )
 
@@ -74,10 +77,12 @@ def clusters_state(scope: Scope) -> Query:
     return Query(
         f"""
 SELECT s.cluster, count(*) FILTER (health = 'failing') AS failing, count(*) FILTER (health = 'unknown') AS unknown,
-       count(*) FILTER (health = 'up') AS up, any_value(i.open_incidents) AS open_incidents, any_value(i.worst) AS worst,
+       count(*) FILTER (health = 'up') AS up, any_value(i.open_incidents) AS open_incidents,
+         any_value(i.worst) AS worst,
        max(s.until) FILTER (s.until < TIMESTAMPTZ '9999-01-01') AS last_at
 FROM ({latest_ends(scope)}) AS s
-LEFT JOIN (SELECT cluster, count(*) AS open_incidents, max(severity) AS worst FROM incidents WHERE {OPEN} GROUP BY cluster) AS i
+LEFT JOIN (SELECT cluster, count(*) AS open_incidents, max(severity) AS worst FROM incidents WHERE {OPEN}
+  GROUP BY cluster) AS i
   ON i.cluster = s.cluster
 GROUP BY s.cluster
 ORDER BY worst DESC NULLS LAST, failing DESC, s.cluster""",
@@ -92,21 +97,28 @@ def over_time(scope: Scope, start: datetime, end: datetime, step: int) -> Query:
     nobody saw it.
     """
     where, values = scope.where(
-        time="started_at", until="ended_at", member="node", search=("node", "peer", "peer_node", "protocol"),
+        time="started_at",
+        until="ended_at",
+        member="node",
+        search=("node", "peer", "peer_node", "protocol"),
         more=["started_at IS NOT NULL"],
-    )  # fmt: skip
+    )
     values |= {"lo": start, "hi": end, "step": step}
     return Query(
         f"""
 WITH stretches AS (
   SELECT s.cluster, s.node, s.protocol, s.peer, least(h.last_at, $hi) AS until,
-         CASE WHEN state = 'up' THEN 'up' WHEN state = 'unknown' OR state IS NULL THEN 'unknown' ELSE 'failing' END AS health,
+         CASE WHEN state = 'up' THEN 'up' WHEN state = 'unknown' OR state IS NULL THEN 'unknown'
+           ELSE 'failing' END AS health,
          greatest(0, ceil((epoch_us(started_at) - epoch_us(CAST($lo AS TIMESTAMPTZ))) / 1e6 / $step)) AS first_n,
-         ceil((epoch_us(least(coalesce(ended_at, h.last_at), $hi)) - epoch_us(CAST($lo AS TIMESTAMPTZ))) / 1e6 / $step) AS last_n
+         ceil((epoch_us(least(coalesce(ended_at, h.last_at),
+           $hi)) - epoch_us(CAST($lo AS TIMESTAMPTZ)))
+              / 1e6 / $step) AS last_n
   FROM (SELECT * FROM session_intervals {where}) AS s
   JOIN (SELECT cluster, max(ended_at) AS last_at FROM coverage GROUP BY cluster) AS h ON h.cluster = s.cluster
 ), lives AS (
-  SELECT min(first_n) AS first_n, ceil((epoch_us(any_value(until)) - epoch_us(CAST($lo AS TIMESTAMPTZ))) / 1e6 / $step) AS last_n
+  SELECT min(first_n) AS first_n, ceil((epoch_us(any_value(until)) - epoch_us(CAST($lo AS TIMESTAMPTZ)))
+                                     / 1e6 / $step) AS last_n
   FROM stretches GROUP BY cluster, node, protocol, peer
 ), spans AS (
   SELECT health, first_n, last_n FROM stretches WHERE health <> 'unknown' AND last_n > first_n
@@ -118,7 +130,8 @@ WITH stretches AS (
   GROUP BY n, health
 ), buckets AS (
   SELECT b.n, k.health
-  FROM (SELECT unnest(range(0, CAST(ceil(date_part('epoch', CAST($hi AS TIMESTAMPTZ) - $lo) / $step) AS BIGINT))) AS n) AS b,
+  FROM (SELECT unnest(range(0, CAST(ceil(date_part('epoch',
+    CAST($hi AS TIMESTAMPTZ) - $lo) / $step) AS BIGINT))) AS n) AS b,
        (SELECT unnest(['up', 'failing', 'known']) AS health) AS k
 ), totals AS (
   SELECT b.n, b.health, sum(coalesce(c.change, 0)) OVER (PARTITION BY b.health ORDER BY b.n) AS ends
@@ -141,9 +154,12 @@ def limits(scope: Scope) -> Query:
     where, values = scope.where(time="ts", group="group_name", search=("reflector",))
     return Query(
         f"""
-SELECT cluster, group_name, reflector, max_by(configured_peers, ts) AS configured, max_by(established_peers, ts) AS established,
-       max_by(failed_peers, ts) AS failed, max_by(md5_peers, ts) AS md5_peers, max_by(md5_key_limit, ts) AS md5_key_limit,
-       round(100.0 * max_by(md5_peers, ts) / nullif(max_by(md5_key_limit, ts), 0), 1) AS used_percent, max(ts) AS counted_at
+SELECT cluster, group_name, reflector, max_by(configured_peers, ts) AS configured, max_by(established_peers,
+  ts) AS established,
+       max_by(failed_peers, ts) AS failed, max_by(md5_peers, ts) AS md5_peers, max_by(md5_key_limit,
+         ts) AS md5_key_limit,
+       round(100.0 * max_by(md5_peers, ts) / nullif(max_by(md5_key_limit, ts), 0), 1) AS used_percent,
+         max(ts) AS counted_at
 FROM group_sizes
 {where}
 GROUP BY cluster, group_name, reflector

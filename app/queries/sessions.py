@@ -27,7 +27,8 @@ def heat(scope: Scope, start: datetime, end: datetime, step: int) -> Query:
     return Query(
         f"""
 WITH stretches AS (
-  SELECT cluster, node, state <> 'up' AS bad, (epoch_us(greatest(started_at, $lo)) - epoch_us(CAST($lo AS TIMESTAMPTZ))) / 1e6 AS a,
+  SELECT cluster, node, state <> 'up' AS bad, (epoch_us(greatest(started_at,
+    $lo)) - epoch_us(CAST($lo AS TIMESTAMPTZ))) / 1e6 AS a,
          (epoch_us(least(coalesce(ended_at, $hi), $hi)) - epoch_us(CAST($lo AS TIMESTAMPTZ))) / 1e6 AS b
   FROM session_intervals
   {where}
@@ -96,15 +97,23 @@ LIMIT 1""",
 def stretches(scope: Scope, cluster: str, node: str, peer: str | None, protocol: str | None) -> Query:
     """Stretches of one end, in order."""
     where, values = Scope(start=scope.start, end=scope.end).where(
-        time="started_at", until="ended_at",
-        more=["cluster = $cluster", "node = $node", "peer IS NOT DISTINCT FROM $peer", "protocol IS NOT DISTINCT FROM $protocol"],
+        time="started_at",
+        until="ended_at",
+        more=[
+            "cluster = $cluster",
+            "node = $node",
+            "peer IS NOT DISTINCT FROM $peer",
+            "protocol IS NOT DISTINCT FROM $protocol",
+        ],
         given={"cluster": cluster, "node": node, "peer": peer, "protocol": protocol},
-    )  # fmt: skip
+    )
     return Query(
         f"""
 SELECT node || ' → ' || coalesce(peer_node, peer) AS "end", state, category, started_at,
-       coalesce(ended_at, (SELECT max(ended_at) FROM coverage WHERE cluster = $cluster)) AS ended_at, how_started, how_ended,
-       CASE WHEN state = 'up' THEN 'up' WHEN state = 'unknown' OR state IS NULL THEN 'unknown' ELSE 'failing' END AS health
+       coalesce(ended_at, (SELECT max(ended_at) FROM coverage WHERE cluster = $cluster)) AS ended_at, how_started,
+         how_ended,
+       CASE WHEN state = 'up' THEN 'up' WHEN state = 'unknown' OR state IS NULL THEN 'unknown'
+         ELSE 'failing' END AS health
 FROM session_intervals
 {where}
 ORDER BY started_at""",
@@ -115,9 +124,10 @@ ORDER BY started_at""",
 def observations(scope: Scope, cluster: str, node: str, peer: str | None) -> Query:
     """What was observed of one end, the newest first."""
     where, values = Scope(start=scope.start, end=scope.end).where(
-        time="ts", more=["cluster = $cluster", "node = $node", "peer IS NOT DISTINCT FROM $peer"],
+        time="ts",
+        more=["cluster = $cluster", "node = $node", "peer IS NOT DISTINCT FROM $peer"],
         given={"cluster": cluster, "node": node, "peer": peer},
-    )  # fmt: skip
+    )
     return Query(
         f"""
 SELECT ts, state, bgp_state, last_error, observed_by, protocol, source_path, byte_offset

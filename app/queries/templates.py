@@ -27,7 +27,8 @@ def listed(scope: Scope, start: datetime, end: datetime, show_benign: bool, text
     return Query(
         f"""
 WITH counted AS (
-  SELECT template_id, CAST(greatest(0, least({TREND_BUCKETS - 1}, (epoch_us(minute) - epoch_us(CAST($lo AS TIMESTAMPTZ))) // ($step * CAST(1000000 AS BIGINT)))) AS INTEGER) AS n,
+  SELECT template_id, CAST(greatest(0, least({TREND_BUCKETS - 1},
+    (epoch_us(minute) - epoch_us(CAST($lo AS TIMESTAMPTZ))) // ($step * CAST(1000000 AS BIGINT)))) AS INTEGER) AS n,
          sum(events) AS events, min(minute) AS first_at, max(minute) AS last_at
   FROM event_counts
   {where}
@@ -37,7 +38,8 @@ WITH counted AS (
          map_from_entries(list((n, events)) FILTER (n IS NOT NULL)) AS by_n
   FROM counted GROUP BY template_id
 )
-SELECT t.template, CAST(x.events AS BIGINT) AS events, round(100.0 * x.events / sum(x.events) OVER (), 3) AS share_percent,
+SELECT t.template, CAST(x.events AS BIGINT) AS events, round(100.0 * x.events / sum(x.events) OVER (),
+  3) AS share_percent,
        list_transform(range({TREND_BUCKETS}), lambda i: CAST(coalesce(x.by_n[i], 0) AS BIGINT)) AS trend,
        x.first_at, x.last_at, t.component, t.category, t.severity, t.rule, x.template_id
 FROM totals AS x LEFT JOIN templates AS t ON t.template_id = x.template_id
@@ -87,7 +89,8 @@ def over_time(scope: Scope, template_id: str, step: int) -> Query:
     where, values = _counts(scope, ["template_id = $template", "minute IS NOT NULL"])
     return Query(
         f"""
-SELECT make_timestamptz(epoch_us(minute) // ($step * CAST(1000000 AS BIGINT)) * $step * 1000000) AS moment, coalesce(node, '–') AS node,
+SELECT make_timestamptz(epoch_us(minute) // ($step * CAST(1000000 AS BIGINT)) * $step * 1000000) AS moment,
+  coalesce(node, '–') AS node,
        CAST(sum(events) AS BIGINT) AS events
 FROM event_counts
 {where}
@@ -103,7 +106,8 @@ def values_of(scope: Scope, template_id: str) -> Query:
         f"""
 SELECT e.key AS name, e.value AS value, count(*) AS records
 FROM (
-  SELECT unnest(list_concat(map_entries(params), [{{'key': 'peer', 'value': peer}}, {{'key': 'protocol', 'value': protocol}}])) AS e
+  SELECT unnest(list_concat(map_entries(params), [{{'key': 'peer', 'value': peer}},
+    {{'key': 'protocol', 'value': protocol}}])) AS e
   FROM log_events {where}
 )
 WHERE e.value IS NOT NULL

@@ -12,10 +12,12 @@ def running(scope: Scope) -> Query:
     where, values = scope.where(member="node", search=("node",))
     return Query(
         f"""
-SELECT calico_version, count(*) AS nodes, count(DISTINCT cluster) AS clusters, count(*) FILTER (is_reflector) AS reflectors,
+SELECT calico_version, count(*) AS nodes, count(DISTINCT cluster) AS clusters,
+  count(*) FILTER (is_reflector) AS reflectors,
        string_agg(DISTINCT kernel_version, ', ' ORDER BY kernel_version) AS kernels,
        string_agg(DISTINCT k8s_version, ', ' ORDER BY k8s_version) AS kubernetes
-FROM (SELECT * FROM nodes {where} QUALIFY row_number() OVER (PARTITION BY cluster, node ORDER BY valid_from DESC NULLS LAST) = 1)
+FROM (SELECT * FROM nodes {where} QUALIFY row_number() OVER (PARTITION BY cluster, node
+  ORDER BY valid_from DESC NULLS LAST) = 1)
 GROUP BY calico_version ORDER BY nodes DESC""",
         values,
     )
@@ -55,7 +57,8 @@ SELECT coalesce(calico_version, '–') AS calico_version,
        configured_peers // {CLASS_WIDTH} AS size_class, round(sum(session_hours), 3) AS session_hours,
        count(DISTINCT (cluster, group_name)) AS groups
 FROM (
-  SELECT DISTINCT cluster, group_name, bucket, calico_version, configured_peers, session_hours FROM failure_rates {where}
+  SELECT DISTINCT cluster, group_name, bucket, calico_version, configured_peers, session_hours
+    FROM failure_rates {where}
 )
 GROUP BY ALL ORDER BY calico_version, size_class""",
         values,

@@ -21,9 +21,13 @@ def render(scope: Scope) -> None:
     show.title("data")
     _ledger(scope)
     parts = {
-        "loads": _loads, "sources": _sources, "coverage": _coverage, "rejected": _rejected, "unknown": _unknown,
+        "loads": _loads,
+        "sources": _sources,
+        "coverage": _coverage,
+        "rejected": _rejected,
+        "unknown": _unknown,
         "schedule": _schedule,
-    }  # fmt: skip
+    }
     # Only the tab that is open asks its question.
     tabs = st.tabs([t(f"data.{name}") for name in parts], key="data-tabs", on_change="rerun")
     for tab, draw in zip(tabs, parts.values(), strict=True):

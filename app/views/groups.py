@@ -30,10 +30,24 @@ def _limits(scope: Scope) -> None:
     st.caption(t("groups.limits_about"))
     bar = st.column_config.ProgressColumn(t("col.used_percent"), min_value=0, max_value=100, format="%d %%")
     show.table(
-        overview.limits(scope), "groups-limits", columns={"used_percent": bar}, none=t("groups.none"), height=260,
-        order=["used_percent", "cluster", "group_name", "reflector", "md5_peers", "md5_key_limit", "configured", "established",
-               "failed", "counted_at"],
-    )  # fmt: skip
+        overview.limits(scope),
+        "groups-limits",
+        columns={"used_percent": bar},
+        none=t("groups.none"),
+        height=260,
+        order=[
+            "used_percent",
+            "cluster",
+            "group_name",
+            "reflector",
+            "md5_peers",
+            "md5_key_limit",
+            "configured",
+            "established",
+            "failed",
+            "counted_at",
+        ],
+    )
 
 
 def _one_group(scope: Scope) -> None:

@@ -22,18 +22,28 @@ def render(scope: Scope) -> None:
     show.title("incidents")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         status = linked.segments(
-            t("incidents.status"), ["all", "open", "over"], "status", "all",
+            t("incidents.status"),
+            ["all", "open", "over"],
+            "status",
+            "all",
             format_func=lambda name: t(f"incidents.{name}"),
-        )  # fmt: skip
+        )
         severities = linked.pills(
-            t("col.severity"), SEVERITIES, "severity",
+            t("col.severity"),
+            SEVERITIES,
+            "severity",
             format_func=lambda name: word("severity", name),
-        )  # fmt: skip
+        )
         known = store.frame(incidents.causes(scope))["cause"].to_list()
         cause = linked.select(
-            t("col.cause"), known, "cause", None, placeholder=t("word.any"), width=300,
+            t("col.cause"),
+            known,
+            "cause",
+            None,
+            placeholder=t("word.any"),
+            width=300,
             format_func=lambda name: word("cause", name),
-        )  # fmt: skip
+        )
     _list(scope, severities, status, cause)
 
 

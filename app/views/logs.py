@@ -77,12 +77,15 @@ def _facet(facet: str, offered: pl.DataFrame) -> None:
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     with left:
         linked.pills(
-            t(f"col.{facet}"), values, f"f_{facet}",
+            t(f"col.{facet}"),
+            values,
+            f"f_{facet}",
             format_func=lambda value: _label(value, counts),
-        )  # fmt: skip
+        )
     with right:
-        linked.several(t("logs.not", facet=t(f"col.{facet}")), [*counts, *drop], f"x_{facet}",
-                       placeholder=t("logs.not_hint"))  # fmt: skip
+        linked.several(
+            t("logs.not", facet=t(f"col.{facet}")), [*counts, *drop], f"x_{facet}", placeholder=t("logs.not_hint")
+        )
 
 
 def _label(value: str, counts: dict[str, int]) -> str:
@@ -120,9 +123,11 @@ def _records(scope: Scope, wanted: logs.Wanted, total: int) -> None:
 def _page(query: Any, number: int) -> dict[str, Any] | None:
     st.caption(t("logs.pick"))
     return show.plain_table(
-        query, f"log-page-{number}", order=["ts", "node", "component", "severity", "category", "message", "peer", "cluster"],
+        query,
+        f"log-page-{number}",
+        order=["ts", "node", "component", "severity", "category", "message", "peer", "cluster"],
         columns={"message": st.column_config.TextColumn(t("col.message"), width="large")},
-    )  # fmt: skip
+    )
 
 
 def record(row: dict[str, Any]) -> None:
@@ -136,8 +141,14 @@ def record(row: dict[str, Any]) -> None:
             show.link(t("logs.this_node"), "logs", icon=":material/dns:", q=row["node"])
         if row["template_id"]:
             show.link(t("logs.same_template"), "logs", icon=":material/segment:", template=row["template_id"])
-        show.link(t("logs.explain"), "explain", icon=":material/search_insights:",
-                  in_=row["cluster"], source=row["source_path"], offset=row["byte_offset"])  # fmt: skip
+        show.link(
+            t("logs.explain"),
+            "explain",
+            icon=":material/search_insights:",
+            in_=row["cluster"],
+            source=row["source_path"],
+            offset=row["byte_offset"],
+        )
     lines.context(row["cluster"], row["source_path"], row["byte_offset"], around=10)
 
 

@@ -57,11 +57,24 @@ def _numbers(scope: Scope) -> None:
             number = found.get(name, 0)
             share = f"{100 * number / total:.1f} %" if total else None
             st.metric(
-                f"{palette.HEALTH_ICON[name]} {word('health', name)}", f"{number:,}", share, delta_color="off", delta_arrow="off",
-                border=True, help=t(f"overview.help_{name}"), width=150,
-            )  # fmt: skip
-        st.metric(t("overview.open"), f"{sum(row['still_open'] for row in severities):,}", _worst(severities),
-                  delta_color="off", delta_arrow="off", border=True, width=225)  # fmt: skip
+                f"{palette.HEALTH_ICON[name]} {word('health', name)}",
+                f"{number:,}",
+                share,
+                delta_color="off",
+                delta_arrow="off",
+                border=True,
+                help=t(f"overview.help_{name}"),
+                width=150,
+            )
+        st.metric(
+            t("overview.open"),
+            f"{sum(row['still_open'] for row in severities):,}",
+            _worst(severities),
+            delta_color="off",
+            delta_arrow="off",
+            border=True,
+            width=225,
+        )
         st.metric(
             t("overview.nodes"),
             f"{seen['observed']:,} / {seen['known']:,}",
@@ -106,9 +119,22 @@ def _limits(scope: Scope) -> None:
     st.subheader(t("overview.limits"), anchor=False)
     bar = st.column_config.ProgressColumn(t("col.used_percent"), min_value=0, max_value=100, format="%d %%")
     show.table(
-        overview.limits(scope), "overview-limits", columns={"used_percent": bar}, none=t("groups.none"),
-        order=["used_percent", "reflector", "group_name", "md5_peers", "md5_key_limit", "configured", "failed", "cluster"], height=300,
-    )  # fmt: skip
+        overview.limits(scope),
+        "overview-limits",
+        columns={"used_percent": bar},
+        none=t("groups.none"),
+        order=[
+            "used_percent",
+            "reflector",
+            "group_name",
+            "md5_peers",
+            "md5_key_limit",
+            "configured",
+            "failed",
+            "cluster",
+        ],
+        height=300,
+    )
 
 
 def _clusters(scope: Scope) -> None:

@@ -42,15 +42,32 @@ def _map(scope: Scope) -> None:
 def _ends(scope: Scope) -> None:
     st.subheader(t("sessions.ends"), anchor=False)
     health = linked.pill(
-        t("col.health"), list(palette.HEALTH), "health",
+        t("col.health"),
+        list(palette.HEALTH),
+        "health",
         format_func=lambda name: f"{palette.HEALTH_ICON[name]} {word('health', name)}",
-    )  # fmt: skip
+    )
     st.caption(t("sessions.pick"))
     chosen = show.table(
-        sessions.ends(scope, health), "sessions-ends", select=True, none=t("sessions.none"),
-        order=["health", "node", "peer_node", "peer", "bgp_state", "last_error", "other_state", "other_last_error", "since",
-               "category", "protocol", "cluster"],
-    )  # fmt: skip
+        sessions.ends(scope, health),
+        "sessions-ends",
+        select=True,
+        none=t("sessions.none"),
+        order=[
+            "health",
+            "node",
+            "peer_node",
+            "peer",
+            "bgp_state",
+            "last_error",
+            "other_state",
+            "other_last_error",
+            "since",
+            "category",
+            "protocol",
+            "cluster",
+        ],
+    )
     if chosen and chosen["node"] and chosen["peer"]:
         show.go("sessions", **session_view.address(chosen))
 

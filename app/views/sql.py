@@ -29,9 +29,13 @@ def render() -> None:
         _schema()
     with left:
         mode = linked.segments(
-            t("sql.mode"), ["console", "saved"], "mode", "console",
-            format_func=lambda name: t(f"sql.{name}"), label_visibility="collapsed",
-        )  # fmt: skip
+            t("sql.mode"),
+            ["console", "saved"],
+            "mode",
+            "console",
+            format_func=lambda name: t(f"sql.{name}"),
+            label_visibility="collapsed",
+        )
         if mode == "saved":
             _saved()
         else:
@@ -75,9 +79,13 @@ def _parameters(chosen: SavedQuery) -> dict[str, str]:
     given = {}
     for parameter in chosen.parameters:
         text = st.text_input(
-            f"{parameter.name} ({parameter.kind})", value=_default(parameter), key=f"p_{parameter.name}", bind="query-params",
-            help=parameter.meaning, max_chars=200,
-        )  # fmt: skip
+            f"{parameter.name} ({parameter.kind})",
+            value=_default(parameter),
+            key=f"p_{parameter.name}",
+            bind="query-params",
+            help=parameter.meaning,
+            max_chars=200,
+        )
         given[parameter.name] = (text or "").strip() or parameter.default
     return given
 
@@ -140,8 +148,12 @@ def _schema() -> None:
         return
     st.caption(about[name]["about"] or "")
     st.caption(t("table.rows", n=f"{about[name]['row_count']:,}"))
-    st.dataframe(show.presentable(store.frame(console.columns(name))), hide_index=True, height=420,
-                 column_config={key: st.column_config.Column(t(f"col.{key}")) for key in ("column_name", "data_type", "about")})  # fmt: skip
+    st.dataframe(
+        show.presentable(store.frame(console.columns(name))),
+        hide_index=True,
+        height=420,
+        column_config={key: st.column_config.Column(t(f"col.{key}")) for key in ("column_name", "data_type", "about")},
+    )
     show.link(t("sql.look_into"), "sql", sql=f'FROM "{name}" LIMIT 100')
 
 

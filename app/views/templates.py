@@ -25,9 +25,13 @@ def render(scope: Scope) -> None:
         return
     _sums(scope)
     view = linked.segments(
-        t("templates.view"), ["all", "new", "gone"], "view", "all",
-        format_func=lambda name: t(f"templates.{name}"), label_visibility="collapsed",
-    )  # fmt: skip
+        t("templates.view"),
+        ["all", "new", "gone"],
+        "view",
+        "all",
+        format_func=lambda name: t(f"templates.{name}"),
+        label_visibility="collapsed",
+    )
     if view in ("new", "gone"):
         _changed(scope, extent[0], extent[1], view == "new")
     else:
@@ -95,8 +99,11 @@ def _one(scope: Scope, template_id: str) -> None:
     st.header(t("templates.one"), anchor=False)
     show.log_text(row["template"] or "")
     facts = [f"{t(f'col.{name}')} {show.place(row[name])}" for name in ("component", "category", "severity", "rule")]
-    facts += [f"{t('col.events')} {row['events']:,}", f"{t('col.first_seen')} {times.shown(row['first_seen'])}",
-              f"{t('col.last_seen')} {times.shown(row['last_seen'])}"]  # fmt: skip
+    facts += [
+        f"{t('col.events')} {row['events']:,}",
+        f"{t('col.first_seen')} {times.shown(row['first_seen'])}",
+        f"{t('col.last_seen')} {times.shown(row['last_seen'])}",
+    ]
     st.caption(" · ".join(facts))
     extent = filters.extent(scope)
     if extent is not None:

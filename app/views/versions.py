@@ -31,11 +31,14 @@ def _fixes(scope: Scope) -> None:
         return
     st.caption(t("versions.fixes_about"))
     st.dataframe(
-        rows, hide_index=True, height=300,
+        rows,
+        hide_index=True,
+        height=300,
         column_config={
-            name: st.column_config.TextColumn(t(f"col.{name}"), width="large" if name == "what" else None) for name in rows.columns
+            name: st.column_config.TextColumn(t(f"col.{name}"), width="large" if name == "what" else None)
+            for name in rows.columns
         },
-    )  # fmt: skip
+    )
 
 
 def _exposure(scope: Scope) -> None:
