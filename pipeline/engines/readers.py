@@ -128,7 +128,7 @@ def _read_lines(pieces: Sequence[Piece], settings: Settings) -> tuple[LogFacts, 
             unsaid = _unsaid(within(lines.filter(empty), pieces), BLANK)
             lines = lines.filter(~empty)
         frame = name_pods(strip_envelopes(lines, first.identity.chain, first.tz, first.reference))
-        frame = hide_blocks(frame)
+        frame = hide_blocks(frame).drop("raw", "pid", "container")
         frame = join_pieces(frame, settings.record_lines, settings.record_bytes)
     frame, further = _split_overflow(frame)
     frame = parse_headers(frame, first.tz, first.reference)

@@ -98,7 +98,9 @@ def main() -> None:
     parser.add_argument("--size", default="100m", help="decompressed bytes of each corpus: 100m, 1g, 4g")
     parser.add_argument("--files", type=int, default=16, help="files of the corpus; 1 for one large file")
     parser.add_argument("--mix", choices=sorted(MIXES), default="noisy")
-    parser.add_argument("--packed", default="gz,zst", help="compressed forms measured beside the plain one; '' for none")
+    parser.add_argument(
+        "--packed", default="gz,zst", help="compressed forms measured beside the plain one; '' for none"
+    )
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--queries", type=int, default=0, help="time the saved questions over this many events")
     parser.add_argument("--spark", action="store_true", help="also run the Spark engine on local[2]")

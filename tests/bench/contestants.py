@@ -8,7 +8,7 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 DRAIN_MASKS = (
@@ -89,12 +89,13 @@ def peerscope_stages() -> None:
         times = {}
         clock = time.perf_counter()
         summary = ingest(warehouse, paths, InputOptions(cluster="bench"), chosen)
-        for name, step in {
+        stages: dict[str, Callable[[], object]] = {
             "ingest": lambda: None,
             "mine": lambda: steps.mine(warehouse, chosen),
             "analyse": lambda: steps.analyze(warehouse, None),
             "publish": lambda: steps.publish(warehouse, chosen),
-        }.items():
+        }
+        for name, step in stages.items():
             step()
             now = time.perf_counter()
             times[name], clock = round(now - clock, 2), now
