@@ -101,11 +101,12 @@ def _version(failures: pl.DataFrame) -> str:
 
 
 def _next(forecasts: pl.DataFrame | None) -> str:
-    if forecasts is None or forecasts.is_empty():
+    if forecasts is None or forecasts["limit_value"].drop_nulls().is_empty():
         return "No limit could be computed, so nothing can be said about when a group meets one."
     reached = forecasts.filter(pl.col("verdict") == "reached")["group_name"].n_unique()
     coming = forecasts.filter(pl.col("meets_at").is_not_null() & (pl.col("verdict") == "growing")).sort("meets_at")
-    said = f"{reached} {'group is' if reached == 1 else 'groups are'} at or past a limit"
+    said = "1 group is" if reached == 1 else f"{reached} groups are" if reached else "No group is"
+    said += " at or past a limit"
     if coming.is_empty():
         return f"{said}; at its present growth no other will be there within two years."
     row = coming.row(0, named=True)

@@ -74,6 +74,7 @@ def test_five_sentences_even_without_answers() -> None:
     assert len(said) == 5
     assert all(sentence.endswith(".") for sentence in said)
     assert "cannot be told" in said[1]
+    assert "No limit could be computed" in said[3]
     assert len(summarise(merged["effects"].clear(), merged["size_thresholds"].clear())) == 5
 
 
