@@ -17,7 +17,11 @@ from pipeline.redact import MARK, redact
 #: A key of 16,384 bits is some 200 lines.
 MAX_KEY_LINES = 250
 
-_HEADS = r'PRIVATE KEY-----|kind\\*["\']?: *\\*["\']?Secret'
+# plain texts: they are looked for in every line, and a pattern would cost more than all the rest
+_HEADS = [
+    "PRIVATE KEY-----", "kind: Secret", 'kind: "Secret', "kind: 'Secret", '"kind": "Secret', '"kind":"Secret',
+    '\\"kind\\":\\"Secret', '\\"kind\\": \\"Secret',
+]  # fmt: skip
 _KEY = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----")
 _KEY_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----")
 _KEY_BODY = re.compile(r"^\s*(?:[A-Za-z0-9+/=]*|(?:Proc-Type|DEK-Info|Comment): .*)\s*$")
@@ -28,7 +32,7 @@ _PAIR = re.compile(r"""^(\s*["']?[\w.\-]{1,253}["']?\s*:).*$""")
 
 def hide_blocks(frame: pl.DataFrame) -> pl.DataFrame:
     """Takes keys and data of Secrets out of ``rest``; the frame has a row for each line of its sources, in order."""
-    heads = frame.filter(pl.col("rest").str.contains(_HEADS))
+    heads = frame.filter(pl.col("rest").str.contains_any(_HEADS))
     if heads.is_empty():
         return frame
     concerned = pl.col("src").is_in(heads["src"].unique().to_list())

@@ -220,6 +220,8 @@ def read_status(lines: Sequence[Line], i: int, sink: Sink) -> int:
         sink.record([line], role="row", component="birdcl", message=text)
         return 1
     if text.startswith(_ERRORS):
+        if not sink.segment:
+            sink.enter("birdcl")
         component = "calicoctl" if sink.segment == "calicoctl node status" else "birdcl"
         sink.record([line], component=component, level="error", message=text)
         return 1

@@ -58,12 +58,16 @@ def sniff_console(head: str) -> tuple[float, str]:
         else:
             before = len(sink.records)
             taken = next((n for n in (read(lines, i, sink) for read in READERS) if n), 0)
+            new = sink.records[before:]
             # a border alone is no output of a command: Felix draws tables into its log as well
-            if taken and sink.segment and any(
-                r.role in ("row", "frame", "detail") or r.component != "console" for r in sink.records[before:]
+            border = not sink.segment and all(r.role == "frame" and r.component == "calicoctl" for r in new)
+            if (
+                taken
+                and not border
+                and any(r.role in ("row", "frame", "detail") or r.component != "console" for r in new)
             ):
                 known += taken
-                seen.setdefault(sink.segment)
+                seen.setdefault(sink.segment or "console")
         total += max(taken, 1)
         i += max(taken, 1)
     if total and dated == total and not rejects:

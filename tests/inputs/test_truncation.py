@@ -17,7 +17,9 @@ from pipeline.sources.discover import walk_sources
 from tests.inputs.reading import EXAMPLES, Sample, facts_of, piece_of, sources_of, unreconciled
 
 SAMPLES = {sample.name: sample for sample in sources_of() if "!" not in sample.name}
-PACKED = [path.name for path in sorted(EXAMPLES.iterdir()) if path.suffix in (".gz", ".zst", ".xz", ".bz2", ".tar", ".zip")]
+PACKED = [
+    path.name for path in sorted(EXAMPLES.iterdir()) if path.suffix in (".gz", ".zst", ".xz", ".bz2", ".tar", ".zip")
+]
 BY_OBJECT = ("export",)
 """Families that count an object as one line, however many it is written on."""
 
@@ -46,7 +48,9 @@ def test_a_cut_example_gives_rows_or_a_counted_reject(name: str) -> None:
     facts = facts_of(*pieces)
     assert unreconciled(facts).is_empty()
     read = dict(facts.tally.select("src", "lines_read").iter_rows())
-    gives = {int(src) for frame in (facts.records, facts.node_facts, facts.resources, facts.rejects) for src in frame["src"]}
+    gives = {
+        int(src) for frame in (facts.records, facts.node_facts, facts.resources, facts.rejects) for src in frame["src"]
+    }
     for piece in pieces:
         if piece.identity.family not in BY_OBJECT:
             assert read[piece.src] == lines_in(piece.data), piece.data[-40:]
@@ -54,7 +58,9 @@ def test_a_cut_example_gives_rows_or_a_counted_reject(name: str) -> None:
             assert read[piece.src] > 0 or piece.src in gives, piece.data[-40:]
 
 
-@pytest.mark.parametrize("name", [name for name in SAMPLES if piece_of(SAMPLES[name]).identity.family in ("log", "export")])
+@pytest.mark.parametrize(
+    "name", [name for name in SAMPLES if piece_of(SAMPLES[name]).identity.family in ("log", "export")]
+)
 def test_records_before_a_cut_at_a_line_end_stay_as_they_are(name: str) -> None:
     sample = SAMPLES[name]
     whole = piece_of(sample)

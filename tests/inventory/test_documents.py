@@ -169,3 +169,43 @@ def test_documents_are_recognised(name: str) -> None:
 @pytest.mark.parametrize("text", ["bird: Started\n", '{"log":"kind: x","stream":"stdout"}', "", "name  proto table\n"])
 def test_other_text_is_no_document(text: str) -> None:
     assert sniff_documents(text)[0] < 0.5
+
+
+def test_a_cut_list_gives_its_whole_items_and_one_reject() -> None:
+    text = (FIXTURES / "nodes.json").read_text()
+    whole = parse_documents(text.encode())
+    names = [r.name for r in whole.resources]
+    assert len(names) > 1
+    cut = parse_documents(text[: text.rindex('"name"')].encode())
+    assert [r.name for r in cut.resources] == names[:-1]
+    assert [(r.reason, r.lines > 0) for r in cut.rejects] == [("json", True)]
+    assert cut.lines == text[: text.rindex('"name"')].count("\n") + 1
+
+
+def test_a_cut_list_on_one_line_gives_its_whole_items_as_well() -> None:
+    item = {"kind": "Node", "apiVersion": "v1", "metadata": {"name": "worker-1"}}
+    text = json.dumps({"apiVersion": "v1", "items": [item, {**item, "metadata": {"name": "worker-2"}}], "kind": "List"})
+    cut = parse_documents(text[: text.index("worker-2")].encode())
+    assert [r.name for r in cut.resources] == ["worker-1"]
+    assert [r.reason for r in cut.rejects] == ["json"]
+    assert cut.lines == 1
+
+
+def test_a_yaml_list_that_breaks_gives_the_items_before() -> None:
+    head = "apiVersion: v1\nkind: List\nitems:\n"
+    item = "- apiVersion: v1\n  kind: Node\n  metadata:\n    name: worker-{n}\n"
+    text = head + "".join(item.format(n=n) for n in range(3)) + '- kind: Node\n  metadata:\n    name: "wor'
+    cut = parse_documents(text.encode())
+    assert [r.name for r in cut.resources] == ["worker-0", "worker-1", "worker-2"]
+    assert [(r.reason, r.lines) for r in cut.rejects] == [("yaml", 3)]
+    assert cut.lines == 18
+
+
+def test_each_session_of_a_node_status_is_a_record() -> None:
+    facts = parse_documents((FIXTURES / "calico.yaml").read_bytes())
+    rows = [(r.body, r.peer, r.node, r.lines) for r in facts.records if r.family == "status"]
+    assert rows == [
+        ("up Established", "10.0.0.12", "node-007", 0),
+        ("start Connect", "10.0.0.13", "node-007", 0),
+        ("no state reported", "10.0.0.14", "node-007", 0),
+    ]
