@@ -6,6 +6,7 @@ import zoneinfo
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipeline.effects.estimate import estimate
 from pipeline.errors import UsageError
 from pipeline.findings.analyse import analyse
 from pipeline.mining.templates import mine as mine_shapes
@@ -23,13 +24,19 @@ def mine(warehouse: Warehouse, settings: Settings) -> int:
 
 
 def analyze(warehouse: Warehouse, clusters: Sequence[str] | None) -> int:
-    """Derive sessions, incidents and causes of the clusters (all when None); returns the number of incidents."""
+    """Derive sessions, incidents and causes of the clusters (all when None); returns the number of incidents.
+
+    The statistics of size and version follow, over all clusters, when anything they rest on has changed.
+    """
     names = clusters or warehouse.frame("SELECT DISTINCT cluster FROM loads ORDER BY 1")["cluster"].to_list()
-    incidents = 0
+    incidents, changed = 0, False
     for name in names:
         derived = analyse(warehouse.connection, name)
-        warehouse.replace_derived(name, derived)
+        changed |= warehouse.replace_derived(name, derived)
         incidents += derived["incidents"].height
+    if changed:
+        for name, tables in estimate(warehouse).items():
+            warehouse.replace_derived(name, tables)
     return incidents
 
 
