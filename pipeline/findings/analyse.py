@@ -9,9 +9,11 @@ from typing import Any
 import duckdb
 import polars as pl
 
+from pipeline.findings.absent import build_absent_incidents
 from pipeline.findings.case import Case, World
 from pipeline.findings.catalogue import UNDETERMINED, Catalogue, load_catalogue
 from pipeline.findings.claims import Claim, judge
+from pipeline.findings.expected import missing_frame
 from pipeline.findings.failures import build_failures
 from pipeline.findings.groups import Group, build_groups, configured_peers, groups_frame, md5_protocols
 from pipeline.findings.incidents import Incident, build_incidents, content_id, may_be_one, merged
@@ -86,6 +88,8 @@ def investigate(
     failures = build_failures(world.intervals, world.data_end)
     incidents = build_incidents(facts.cluster, failures, world.groups, world.planned)
     findings = _joined([_finding(incident, world, causes) for incident in incidents], world, causes)
+    absent = build_absent_incidents(facts.cluster, world.missing, world.groups)
+    findings += [_finding(incident, world, causes) for incident in absent]
     loose = [_finding(incident, world, causes) for incident in build_loose_incidents(facts, world.planned)]
     for finding in (loose[k] for k in origins_first([(f.incident, f.best.cause, f.best.confidence) for f in loose])):
         known = [(f.incident, f.best.cause) for f in findings]
@@ -166,6 +170,7 @@ def _tables(world: World, findings: list[Finding], version: str, settings: Sessi
         "nodes": world.nodes,
         "bgp_groups": groups_frame(cluster, world.groups),
         "group_sizes": world.sizes,
+        "missing_sessions": missing_frame(cluster, world.missing),
         "incidents": _frame("incidents", incidents),
         "diagnoses": _frame("diagnoses", diagnoses),
         "evidence": _frame("evidence", evidence),

@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from pipeline.findings.expected import expected_of
+from pipeline.findings.expected import Missing, expected_of, find_missing
 from pipeline.findings.failures import End
 from pipeline.findings.groups import Group
 from pipeline.findings.incidents import Incident
@@ -95,6 +95,11 @@ class World:
         return {(session.node, session.peer_node) for session in wanted if session.peer_node}
 
     @cached_property
+    def missing(self) -> list[Missing]:
+        """Sessions that the inventory asks for and that were never seen."""
+        return find_missing(self.facts, self.book, self.observations)
+
+    @cached_property
     def inventory(self) -> bool:
         """Whether Node resources were collected."""
         return bool((self.facts.resources["kind"] == "Node").any())
@@ -140,6 +145,9 @@ class Case:
     def window(self) -> tuple[datetime | None, datetime | None]:
         """The time to look for records in: from a little before the start to a little after the end."""
         begun, done = self.incident.started_at, self.incident.ended_at
+        if self.incident.kind == "missing":
+            # It was found at some time, but nobody knows since when it is so.
+            return (None, None)
         return (begun - BEFORE if begun else None, done + AFTER if done else None)
 
     @cached_property

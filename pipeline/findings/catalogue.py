@@ -19,7 +19,7 @@ from pipeline.errors import RulesetError
 from pipeline.findings.signals import SIGNALS, parameters
 
 FOLDER = Path(__file__).parent / "causes"
-KINDS = frozenset({"session", "planned", "record"})
+KINDS = frozenset({"session", "planned", "record", "missing"})
 ROLES = frozenset({"required", "supports", "contradicts", "context"})
 SEVERITIES = frozenset({"info", "warning", "error", "critical"})
 UNDETERMINED = "undetermined"

@@ -28,6 +28,9 @@ def common_fields(case: Case) -> dict[str, str]:
         "places": listed(end.place.lstrip("?") for end in case.ends),
         "peer_addresses": listed(end.peer for end in case.ends if end.peer),
     }  # fmt: skip
+    if incident.kind == "missing":
+        fields["sessions"] = ""
+        fields["absent"] = f"{_count(count, 'session')} of {', '.join(sorted({e.place for e in case.ends}))}"
     if incident.records is not None:
         fields["records"] = _count(incident.records.height, "log line")
         fields["record_text"] = _first_text(case)
@@ -77,6 +80,8 @@ def _views(ends: list[End]) -> list[str]:
 
 
 def _view(end: End) -> str:
+    if end.observed_by == "inventory":
+        return "the session is not in the daemon's table"
     if end.category == BARE:
         return "not established, no error text at all"
     if end.bgp_state in (None, "Idle", "Connect", "Active", "OpenSent", "OpenConfirm"):

@@ -33,7 +33,10 @@ SOFT = frozenset({BARE, "connection_reset", "connection_closed", "neighbor_lost"
 
 @dataclass(frozen=True)
 class Incident:
-    """What belongs together. ``kind`` is 'session', 'planned' or 'record'; ``nodes`` are those that suffer."""
+    """What belongs together; ``nodes`` are those that suffer.
+
+    ``kind`` is 'session', 'planned', 'record', or 'missing': sessions that should be there and were never seen.
+    """
 
     incident_id: str
     kind: str

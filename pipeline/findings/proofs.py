@@ -73,6 +73,8 @@ def proofs_of_ends(ends: Iterable[End], limit: int = PROOFS) -> tuple[Proof, ...
 
 def shown_by(end: End) -> str:
     """One end's view in words: its BGP state and its last error, or that it gave none."""
+    if end.observed_by == "inventory":
+        return f"no session with {end.far} is listed"
     state = end.bgp_state or ("not established" if end.category == BARE else "")
     if end.told_error:
         return end.told_error if state in ("", "Down") else f"{state}, {end.told_error}"

@@ -46,6 +46,7 @@ PUBLISHED: dict[str, str] = {
     "nodes": "cluster, node, valid_from",
     "bgp_groups": "cluster, group_name, valid_from",
     "group_sizes": "cluster, group_name, reflector, ts",
+    "missing_sessions": "cluster, node, peer",
     "failure_rates": "cluster, group_name, category, bucket",
     "incidents": "cluster, started_at, incident_id",
     "diagnoses": "cluster, incident_id, confidence DESC, diagnosis_id",

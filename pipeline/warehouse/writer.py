@@ -31,6 +31,7 @@ DERIVED_TABLES = (
     "forecasts",
     "group_sizes",
     "incidents",
+    "missing_sessions",
     "node_addresses",
     "nodes",
     "pod_nodes",

@@ -25,6 +25,7 @@ CONTRACT = {
     "optmem_max valid_from valid_to",
     "bgp_groups": "cluster group_name kind reflectors md5 valid_from valid_to",
     "group_sizes": "ts cluster group_name reflector configured_peers established_peers failed_peers md5_peers md5_key_limit",
+    "missing_sessions": "cluster node peer peer_node group_name made_by reason looked_at source_path byte_offset",
     "failure_rates": "bucket cluster group_name category calico_version configured_peers session_hours failures rate "
     "rate_low rate_high",
     "incidents": "incident_id cluster group_name category severity started_at ended_at nodes sessions events cause confidence",

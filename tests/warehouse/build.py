@@ -157,6 +157,8 @@ def derived() -> dict[str, pl.DataFrame]:
                         "md5": True, "valid_from": at(0)}],
         "group_sizes": [{"ts": at(0), "group_name": "rr", "reflector": "rr1", "configured_peers": 152,
                          "established_peers": 150, "failed_peers": 2, "md5_peers": 152, "md5_key_limit": 150}],
+        "missing_sessions": [{"node": "node2", "peer": "10.0.0.9", "peer_node": "rr2", "group_name": "rr", "made_by": "to-rr",
+                              "reason": "not listed", "looked_at": at(1), "source_path": "n2.txt", "byte_offset": 0}],
         "incidents": [{"incident_id": "i1", "group_name": "rr", "category": "md5_kernel_setup_failed", "severity": "error",
                        "started_at": at(0), "nodes": 1, "sessions": 1, "events": 3, "cause": "md5_key_limit",
                        "confidence": 0.9}],

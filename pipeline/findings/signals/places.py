@@ -160,6 +160,22 @@ def configured_but_absent(case: Case) -> Sign:
     return Sign(False if case.ends else None)
 
 
+@signal
+def not_listed(case: Case, file: str) -> Sign:
+    """A session of the inventory is not in a daemon's table; its rendered ``file`` has it, or lacks it."""
+    if case.incident.kind != "missing":
+        return Sign(False)
+    looked: list[bool] = []
+    for end in case.ends:
+        rendered = [t for t in case.world.configured.get(end.place, {}).values() if "has_password" in t]
+        if rendered:
+            looked.append(True)
+            if any(told.get("neighbor") == end.peer for told in rendered) == (file == "has"):
+                proofs = proofs_of_ends(e for e in case.ends if e.place == end.place)
+                return Sign(True, proofs, {"absent_here": end.place, "absent_far": end.far})
+    return Sign(False if looked else None)
+
+
 def _asked_for(case: Case, far: str, near: str) -> bool:
     """Whether the inventory asks for a session of ``far`` with ``near``; without one, whether their group does."""
     expected = case.world.expected
