@@ -61,6 +61,7 @@ def demo(ctx: Context) -> None:
     where = "" if ctx.settings.warehouse == "./warehouse" else f" --warehouse {ctx.settings.warehouse}"
     print_data(
         "\nGo on:\n"
+        f"  peerscope{where} app                                the same in the browser\n"
         f"  peerscope{where} report --cluster port-dropped      another recording\n"
         f'  peerscope{where} sql "select template, events from templates order by events desc limit 20"\n'
         f"  peerscope{where} run --cluster prod PATH...          your own logs\n"

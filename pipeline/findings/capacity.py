@@ -135,7 +135,7 @@ def rooms(tables: Tables, cluster: str | None = None) -> list[Room]:
 
 
 def _optional(tables: Tables, name: str) -> pl.DataFrame | None:
-    frame = tables.frame(f"SELECT cluster, threshold, verdict, explained_by FROM {name}")
+    frame = tables.frame(f"FROM {name}")
     return None if frame.is_empty() else frame
 
 

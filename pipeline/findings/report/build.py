@@ -102,7 +102,23 @@ def build_report(
     observed = Observed(**_row(snapshot.frame(_OBSERVED, only)))
     counted = snapshot.frame(_SIZES, {**only, "grp": group}).iter_rows(named=True)
     sizes = tuple(Size(**row) for row in counted)
-    return Report(known, cluster, group, after, observed, _quality(snapshot, only), tuple(incidents), sizes)
+    told = _size_and_version(snapshot, cluster)
+    return Report(known, cluster, group, after, observed, _quality(snapshot, only), tuple(incidents), sizes, told)
+
+
+def _size_and_version(snapshot: Frames, cluster: str | None) -> tuple[str, ...]:
+    """What the statistics say, in sentences; nothing when none were made."""
+    from pipeline.effects.forecast import forecast
+    from pipeline.effects.summary import summarise
+
+    effects, thresholds = snapshot.frame("FROM effects"), snapshot.frame("FROM size_thresholds")
+    if effects.is_empty() and thresholds.is_empty():
+        return ()
+    groups = "WHERE $cluster IS NULL OR cluster = $cluster"
+    params = {"cluster": cluster}
+    sizes = snapshot.frame(f"FROM group_sizes {groups}", params)
+    ahead = forecast(sizes, snapshot.frame(f"FROM bgp_groups {groups}", params), thresholds)
+    return tuple(summarise(effects, thresholds, ahead, cluster))
 
 
 def _row(frame: pl.DataFrame) -> dict[str, Any]:

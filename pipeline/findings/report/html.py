@@ -66,7 +66,7 @@ def render_html(report: Report) -> str:
     body += _figure(sizes(report.sizes), caption)
     body += [line for number, incident in enumerate(report.incidents, 1) for line in _incident(incident, number)]
     return "\n".join(
-        [*_head(f"peerscope: {name}"), "<main>", *body, *_quality(report), "</main>", "</body>", "</html>", ""]
+        [*_head(f"peerscope: {name}"), "<main>", *body, *_statements(report), *_quality(report), "</main>", "</body>", "</html>", ""]
     )
 
 
@@ -166,6 +166,13 @@ def _fact(line: EvidenceLine) -> str:
 def _claim(claim: Diagnosis) -> str:
     reasons = "; ".join(line.text for line in claim.lines("contradicts")[:2])
     return f"{_text(claim.title)}: <code>{_text(reasons)}</code>" if reasons else _text(claim.title)
+
+
+def _statements(report: Report) -> list[str]:
+    if not report.size_and_version:
+        return []
+    items = [f"<li>{_text(told)}</li>" for told in report.size_and_version]
+    return ["<h2>Size and version</h2>", "<ul>", *items, "</ul>"]
 
 
 def _quality(report: Report) -> list[str]:

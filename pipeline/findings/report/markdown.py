@@ -21,6 +21,8 @@ def render_markdown(report: Report) -> str:
         lines += ["", "**No incident was found.** What was not observed is not said to be healthy."]
     for incident in report.incidents:
         lines += ["", *_incident(incident)]
+    if report.size_and_version:
+        lines += ["", "## Size and version", "", *(f"- {_plain(told)}" for told in report.size_and_version)]
     quality = report.quality
     lines += ["", "## How good the data is", "", f"- {quality.lines_read:,} lines of {quality.files:,} files read,"
               f" {quality.lines_rejected:,} refused"]  # fmt: skip

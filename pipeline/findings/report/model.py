@@ -128,6 +128,7 @@ class Report:
     quality: Quality
     incidents: tuple[IncidentReport, ...] = field(default=())
     sizes: tuple[Size, ...] = ()
+    size_and_version: tuple[str, ...] = ()
 
     @property
     def worst(self) -> str | None:

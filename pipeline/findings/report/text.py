@@ -19,6 +19,9 @@ def render_text(report: Report) -> str:
     lines = [*_head(report), *_first(report)]
     for number, incident in enumerate(report.incidents, 1):
         lines += ["", *_incident(incident, number, len(report.incidents), len(report.clusters) > 1)]
+    if report.size_and_version:
+        lines += ["", "=" * WIDTH, "Size and version"]
+        lines += [line for told in report.size_and_version for line in _wrapped(told, "  - ", "    ")]
     lines += ["", *_quality(report)]
     return "\n".join(line.rstrip() for line in lines)
 
