@@ -105,7 +105,6 @@ def parse_headers(frame: pl.DataFrame, tz: str = "UTC", reference: datetime | No
     """Adds family, component, level, code, body and ``starts`` (the line begins a record); fills a missing ts.
 
     ``code`` is where in its source a Go program said it, such as ``client.go 1036``.
-
     ``ts_source`` says where the time came from: envelope, line, or none (neighbours are looked up later).
     """
     if frame.is_empty():
@@ -122,7 +121,7 @@ def parse_headers(frame: pl.DataFrame, tz: str = "UTC", reference: datetime | No
     for (name,), rows in rest.with_columns(layout=_layout_of(rest)).partition_by("layout", as_dict=True).items():
         layout = next((known for known in LAYOUTS if known.name == name), _PLAIN)
         pieces.append(_apply(rows.drop("layout"), layout, tz, reference))
-    given = ["component", "level", "family", "body", "starts", "ts_source", "ts"]
+    given = ["component", "level", "family", "code", "body", "starts", "ts_source", "ts"]
     heads = pl.concat([piece.select("row", *given) for piece in pieces if piece.height]).sort("row").drop("row")
     return frame.with_columns(heads)
 
