@@ -16,7 +16,8 @@ CREATE TABLE sources AS SELECT 'small' AS cluster, 1200 AS lines_read, 3 AS line
 CREATE TABLE event_counts AS SELECT 'small' AS cluster, 'unclassified' AS category, 12 AS events
   UNION ALL SELECT 'small', 'benign', 1185;
 CREATE TABLE rejects AS SELECT 'small' AS cluster, 'not text' AS reason, 3 AS lines;
-CREATE TABLE size_thresholds (cluster VARCHAR, threshold DOUBLE, verdict VARCHAR, explained_by VARCHAR);
+CREATE TABLE effects (cluster VARCHAR);
+CREATE TABLE size_thresholds (cluster VARCHAR, category VARCHAR, threshold DOUBLE, verdict VARCHAR, explained_by VARCHAR);
 CREATE TABLE sessions AS SELECT cluster, node, protocol, arg_max(state, coalesce(started_at, '1970-01-01')) AS state
   FROM session_intervals GROUP BY ALL;
 """
