@@ -41,6 +41,8 @@ Paths = Annotated[list[str], typer.Argument(metavar="PATH...", help="Log files, 
 Cluster = Annotated[str, typer.Option("--cluster", help="Name of the cluster that the input belongs to.")]
 Node = Annotated[str | None, typer.Option("--node", help="Node of files that do not name theirs.")]
 Zone = Annotated[str, typer.Option("--tz", help="Zone of stamps that carry none, such as Asia/Shanghai.")]
+
+
 class EngineName(StrEnum):
     """Who parses: processes of this machine, or Spark."""
 
@@ -50,7 +52,8 @@ class EngineName(StrEnum):
 
 EngineOption = Annotated[EngineName, typer.Option("--engine", help="Who parses: this machine, or Spark.")]
 SparkMaster = Annotated[
-    str | None, typer.Option("--spark-master", metavar="URL", help="Master of Spark, such as local[2] or spark://host:7077.")
+    str | None,
+    typer.Option("--spark-master", metavar="URL", help="Master of Spark, such as local[2] or spark://host:7077."),
 ]
 SparkConf = Annotated[
     list[str] | None, typer.Option("--spark-conf", metavar="KEY=VALUE", help="Setting of Spark; may be given again.")
@@ -69,9 +72,7 @@ def _globals(
     ctx: typer.Context,
     warehouse: Annotated[
         str | None,
-        typer.Option(
-            "--warehouse", metavar="DIR", help="Folder of the warehouse (PEERSCOPE_WAREHOUSE, ./warehouse)."
-        ),
+        typer.Option("--warehouse", metavar="DIR", help="Folder of the warehouse (PEERSCOPE_WAREHOUSE, ./warehouse)."),
     ] = None,
     config: Annotated[
         Path | None,
@@ -87,12 +88,8 @@ def _globals(
         typer.Option("--log-format", metavar="text|json", help="What the job says of itself, on standard error."),
     ] = None,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Say only what failed.")] = False,
-    verbose: Annotated[
-        bool, typer.Option("-v", "--verbose", help="Say more; tracebacks of internal errors.")
-    ] = False,
-    _: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
-    ] = False,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Say more; tracebacks of internal errors.")] = False,
+    _: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
 ) -> None:
     settings, origins = load_settings({"warehouse": warehouse, "log_format": log_format}, config)
     if settings.log_format not in ("text", "json"):
@@ -108,9 +105,7 @@ def run(
     cluster: Cluster = "default",
     node: Node = None,
     tz: Zone = "UTC",
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be read as what, and stop.")
-    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be read as what, and stop.")] = False,
     output: Format = TextOrJson.text,
     engine: EngineOption = EngineName.local,
     spark_master: SparkMaster = None,
@@ -130,9 +125,7 @@ def run(
 
 
 @app.command()
-def ingest(
-    ctx: typer.Context, paths: Paths, cluster: Cluster = "default", node: Node = None, tz: Zone = "UTC"
-) -> None:
+def ingest(ctx: typer.Context, paths: Paths, cluster: Cluster = "default", node: Node = None, tz: Zone = "UTC") -> None:
     """Read input into the warehouse; what was read before is skipped.
 
     Example: peerscope ingest --cluster prod node-7/calico-node.log
@@ -266,9 +259,7 @@ def notify(
     """
     from jobs import notify as job
 
-    job.notify(
-        ctx.obj, webhook, kind.value, least=least.value, cluster=cluster, token_file=token_file, dry_run=dry_run
-    )
+    job.notify(ctx.obj, webhook, kind.value, least=least.value, cluster=cluster, token_file=token_file, dry_run=dry_run)
 
 
 @app.command()
@@ -316,14 +307,10 @@ class SqlFormat(StrEnum):
 def sql(
     ctx: typer.Context,
     query: Annotated[str | None, typer.Argument(help="One SELECT statement.")] = None,
-    file: Annotated[
-        Path | None, typer.Option("--file", metavar="F", help="Read the statement from a file.")
-    ] = None,
+    file: Annotated[Path | None, typer.Option("--file", metavar="F", help="Read the statement from a file.")] = None,
     name: Annotated[
         str | None,
-        typer.Option(
-            "--query", metavar="NAME", help="A saved question of sql/library; `--query list` names them."
-        ),
+        typer.Option("--query", metavar="NAME", help="A saved question of sql/library; `--query list` names them."),
     ] = None,
     param: Annotated[
         list[str] | None, typer.Option("-p", metavar="KEY=VALUE", help="Value of a parameter ($key).")
@@ -422,9 +409,7 @@ def maintain(
 @app.command()
 def explain(
     ctx: typer.Context,
-    file: Annotated[
-        str | None, typer.Argument(metavar="[FILE|-]", help="A file, or - for standard input.")
-    ] = None,
+    file: Annotated[str | None, typer.Argument(metavar="[FILE|-]", help="A file, or - for standard input.")] = None,
     line: Annotated[str | None, typer.Option("--line", metavar="TEXT", help="One line to explain.")] = None,
     output: Format = TextOrJson.text,
 ) -> None:

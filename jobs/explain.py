@@ -26,13 +26,9 @@ def explain(ctx: Context, file: str | None, line: str | None, form: str) -> None
 
 def _told(row: dict[str, Any]) -> str:
     head = row["message"].split("\n", 1)[0]
-    facts = {
-        name: value for name, value in row.items() if name != "message" and value not in (None, [], {}, "")
-    }
+    facts = {name: value for name, value in row.items() if name != "message" and value not in (None, [], {}, "")}
     width = max(len(name) for name in facts)
-    return "\n".join(
-        [f"> {head[:200]}", *(f"  {name:<{width}}  {_value(value)}" for name, value in facts.items()), ""]
-    )
+    return "\n".join([f"> {head[:200]}", *(f"  {name:<{width}}  {_value(value)}" for name, value in facts.items()), ""])
 
 
 def _value(value: Any) -> str:
@@ -49,6 +45,4 @@ def _read(name: str) -> bytes:
     try:
         return Path(name).read_bytes()
     except OSError as exc:
-        raise InputError(
-            f"{name}: {exc.strerror}; give a file that can be read, or - for standard input"
-        ) from exc
+        raise InputError(f"{name}: {exc.strerror}; give a file that can be read, or - for standard input") from exc

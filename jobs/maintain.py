@@ -18,16 +18,16 @@ from pipeline.warehouse.retention import expire
 from pipeline.warehouse.writer import DATABASE_NAME, Warehouse, failed
 
 
-def maintain(ctx: Context, *, anew: bool, rewrite: bool, dry_run: bool, output: str, now: datetime | None = None) -> None:
+def maintain(
+    ctx: Context, *, anew: bool, rewrite: bool, dry_run: bool, output: str, now: datetime | None = None
+) -> None:
     """Retention, relabelling when ``anew``, clean-up and compaction (always when ``rewrite``); then publish."""
     moment = now or datetime.now(UTC)
     done: dict[str, Any] = {"dry_run": dry_run}
     warehouse = Warehouse.open(ctx.warehouse, ctx.settings.lock_seconds)
     try:
         settings = ctx.settings
-        changes = expire(
-            warehouse.connection, moment, settings.record_days, settings.rollup_days, dry_run=dry_run
-        )
+        changes = expire(warehouse.connection, moment, settings.record_days, settings.rollup_days, dry_run=dry_run)
         done["changes"] = [asdict(change) for change in changes]
         if anew:
             done["relabelled"] = asdict(relabel(warehouse, load_ruleset(), moment, dry_run=dry_run))

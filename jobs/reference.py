@@ -1,7 +1,7 @@
 """``python -m jobs.reference``: the reference pages of the documentation, from the code itself.
 
-    python -m jobs.reference            write docs/reference/
-    python -m jobs.reference --check    say which pages are out of date, and leave with 1
+python -m jobs.reference            write docs/reference/
+python -m jobs.reference --check    say which pages are out of date, and leave with 1
 """
 
 from __future__ import annotations
@@ -95,7 +95,9 @@ def tables() -> str:
     out = ["# Tables\n", 'The published DuckDB file; `duckdb -readonly "$(peerscope path)"` opens it. Times are UTC.\n']
     for table, comment in named:
         out += [f"\n## {table}\n", f"{comment}\n", "| column | type | meaning |", "|---|---|---|"]
-        out += [f"| `{name}` | {_kind(kind)} | {_cell(text or '')} |" for own, name, kind, text in columns if own == table]
+        out += [
+            f"| `{name}` | {_kind(kind)} | {_cell(text or '')} |" for own, name, kind, text in columns if own == table
+        ]
     return "\n".join(out) + "\n"
 
 
@@ -133,7 +135,10 @@ def categories() -> str:
 
 def causes() -> str:
     """Every cause with what it looks like, what mends it and what would refute it."""
-    out = ["# Causes\n", "What an incident can come from. `undetermined` is a valid answer: then nothing below holds.\n"]
+    out = [
+        "# Causes\n",
+        "What an incident can come from. `undetermined` is a valid answer: then nothing below holds.\n",
+    ]
     for cause in load_catalogue().causes.values():
         out += [f"\n## {cause.id}\n", f"{_text(cause.title)} ({cause.severity})\n"]
         for title, lines in (("Claim", cause.summary), ("Remedy", cause.remedy), ("To collect", cause.collect)):

@@ -6,11 +6,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.warehouse.output import write_result
-
 from jobs.console import Context, print_data, print_json, printable
 from pipeline.errors import UsageError
 from pipeline.warehouse.library import load_library, question
+from pipeline.warehouse.output import write_result
 from pipeline.warehouse.reader import open_snapshot
 from pipeline.warehouse.status import render_status
 from pipeline.warehouse.status import status as read_status
@@ -41,9 +40,7 @@ def sql(
 ) -> None:
     """Run one statement in the sandbox and print its rows."""
     if sum(given is not None for given in (query, file, name)) != 1:
-        raise UsageError(
-            "give one of: a query, --file F, or --query NAME (`--query list` names the saved ones)"
-        )
+        raise UsageError("give one of: a query, --file F, or --query NAME (`--query list` names the saved ones)")
     if name == "list":
         for saved in load_library().values():
             print_data(f"{saved.name}: {saved.question}")
@@ -55,9 +52,7 @@ def sql(
     elif name is not None:
         text, bound = question(name).bind(values)
     with open_snapshot(ctx.warehouse, memory_limit=ctx.settings.sql_memory) as snapshot:
-        result = snapshot.query(
-            text, bound, timeout_s=ctx.settings.sql_seconds, max_rows=ctx.settings.sql_rows
-        )
+        result = snapshot.query(text, bound, timeout_s=ctx.settings.sql_seconds, max_rows=ctx.settings.sql_rows)
     write_result(result, form, target)
     if result.truncated:
         ctx.say(f"cut: {result.truncated}")

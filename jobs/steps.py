@@ -58,9 +58,7 @@ LOCAL = Engine()
 
 
 def _open(ctx: Context) -> Warehouse:
-    return Warehouse.open(
-        ctx.warehouse, ctx.settings.lock_seconds, memory_limit=ctx.settings.database_memory
-    )
+    return Warehouse.open(ctx.warehouse, ctx.settings.lock_seconds, memory_limit=ctx.settings.database_memory)
 
 
 def run(
@@ -165,9 +163,7 @@ def _told(done: dict[str, Any]) -> list[str]:
         f" + {done['lines_rejected']} rejected",
     ]
     if "incidents" in done:
-        lines.append(
-            f"{done['templates']} templates, {done['incidents']} incidents, published {done['snapshot']}"
-        )
+        lines.append(f"{done['templates']} templates, {done['incidents']} incidents, published {done['snapshot']}")
     return lines
 
 

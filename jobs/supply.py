@@ -1,9 +1,9 @@
 """``python -m jobs.supply``: what peerscope is made of, from the metadata of what is installed.
 
-    licences   a table of the packages that a user installs, with their licences
-    sbom       the same as CycloneDX 1.6 JSON, with hashes from the lock file
-    audit      what can be checked without a network, then pip-audit where it is installed and reaches its database
-    all        (without a word) the first two into dist/, then the audit
+licences   a table of the packages that a user installs, with their licences
+sbom       the same as CycloneDX 1.6 JSON, with hashes from the lock file
+audit      what can be checked without a network, then pip-audit where it is installed and reaches its database
+all        (without a word) the first two into dist/, then the audit
 """
 
 from __future__ import annotations

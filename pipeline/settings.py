@@ -37,9 +37,7 @@ class Settings:
     database_memory: str = _setting(
         "400MB", "memory of the working database: sorting a load spills to disk beyond it, and parsing needs the rest"
     )
-    line_bytes: int = _setting(
-        1 << 20, "a longer line is cut here: no real record is longer, an attack may be"
-    )
+    line_bytes: int = _setting(1 << 20, "a longer line is cut here: no real record is longer, an attack may be")
     record_lines: int = _setting(
         2000, "lines joined into one record at most: a goroutine dump fits, a runaway does not"
     )
@@ -49,20 +47,14 @@ class Settings:
     message_bytes: int = _setting(16 << 10, "text kept of one record: felix configuration dumps fit")
     member_bytes: int = _setting(8 << 30, "decompressed bytes of one archive member at most")
     archive_members: int = _setting(200_000, "members of one archive at most: a bundle of 1,000 nodes fits")
-    archive_ratio: int = _setting(
-        1000, "decompressed to compressed size at most: text reaches 100, bombs 1,000"
-    )
-    archive_free_bytes: int = _setting(
-        64 << 20, "growth that is never questioned: small files of blanks are no bombs"
-    )
+    archive_ratio: int = _setting(1000, "decompressed to compressed size at most: text reaches 100, bombs 1,000")
+    archive_free_bytes: int = _setting(64 << 20, "growth that is never questioned: small files of blanks are no bombs")
     archive_depth: int = _setting(2, "archives inside archives at most: bundles hold node bundles, not more")
     document_bytes: int = _setting(256 << 20, "JSON or YAML document at most: parsed as a whole in memory")
     batch_files: int = _setting(500, "small files parsed together: keeps the cost of a call off each file")
     template_examples: int = _setting(3, "benign records kept whole for each template")
     neighbour_bytes: int = _setting(256 << 10, "how far back a line without a time may look for one")
-    templates: int = _setting(
-        20_000, "mined templates of one component at most; the rest is counted as overflow"
-    )
+    templates: int = _setting(20_000, "mined templates of one component at most; the rest is counted as overflow")
     keep_snapshots: int = _setting(3, "published snapshots kept: readers may still hold older ones")
     sql_seconds: float = _setting(30.0, "a query of the sandbox is interrupted after this")
     sql_rows: int = _setting(100_000, "rows a query of the sandbox returns at most; the cut is announced")
@@ -76,9 +68,7 @@ class Settings:
     free_bytes: int = _setting(
         1 << 30, "free disk below which no load or snapshot begins: a full disk hurts the whole machine"
     )
-    compact_share: float = _setting(
-        0.3, "part of the working file that must be free room before maintain rewrites it"
-    )
+    compact_share: float = _setting(0.3, "part of the working file that must be free room before maintain rewrites it")
     log_format: str = _setting("text", "what the job says of its own run: text for people, json for log stores")
     webhook_seconds: float = _setting(10.0, "a receiver of notices must answer within this")
     webhook_attempts: int = _setting(4, "times a notice is sent before it waits for the next run: 1, 2, 4 s apart")

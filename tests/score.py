@@ -83,11 +83,7 @@ def score_case(folder: Path, score: Score) -> None:
         data = (folder / label["file"]).read_bytes()
         start = sum(len(line) + 1 for line in data.split(b"\n")[: label["line"] - 1])
         row = next(
-            (
-                r
-                for r in records.get(label["file"], [])
-                if r["offset"] <= start < r["offset"] + max(r["length"], 1)
-            ),
+            (r for r in records.get(label["file"], []) if r["offset"] <= start < r["offset"] + max(r["length"], 1)),
             None,
         )
         _score_line(label, row, score, f"{folder.name} {label['file']}:{label['line']}")
@@ -96,9 +92,7 @@ def score_case(folder: Path, score: Score) -> None:
         if any(_same_session(session, state) for state in states):
             score.sessions_found += 1
         else:
-            score.misses.append(
-                f"{folder.name} session {session['peer']} {session['state']} {session['bgp_state']}"
-            )
+            score.misses.append(f"{folder.name} session {session['peer']} {session['state']} {session['bgp_state']}")
 
 
 def _score_line(label: dict[str, Any], row: dict[str, Any] | None, score: Score, place: str) -> None:
@@ -110,9 +104,7 @@ def _score_line(label: dict[str, Any], row: dict[str, Any] | None, score: Score,
     if got["category"] == label["category"]:
         score.right[label["category"]] += 1
     else:
-        score.misses.append(
-            f"{place} category {label['category']} read as {got['category']} ({got['rule']}){text}"
-        )
+        score.misses.append(f"{place} category {label['category']} read as {got['category']} ({got['rule']}){text}")
     if got["component"] == label["component"]:
         score.component += 1
     else:
@@ -127,9 +119,7 @@ def _score_line(label: dict[str, Any], row: dict[str, Any] | None, score: Score,
 
 def _same_session(session: dict[str, Any], state: dict[str, Any]) -> bool:
     peer = session["peer"] in (state["peer"], state["protocol"])
-    same = state["state"] == session["state"] or (
-        session["state"] == "down" and "MD5" in (state["last_error"] or "")
-    )
+    same = state["state"] == session["state"] or (session["state"] == "down" and "MD5" in (state["last_error"] or ""))
     return peer and same and session["bgp_state"] in (state["bgp_state"], None)
 
 

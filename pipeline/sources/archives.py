@@ -24,12 +24,12 @@ from isal import isal_zlib
 
 from pipeline.settings import Settings
 
-READ_ERRORS = (
+READ_ERRORS: tuple[type[Exception], ...] = (
     EOFError,
     OSError,
     zlib.error,
     lzma.LZMAError,
-    isal_zlib.error,
+    cast("type[Exception]", isal_zlib.error),
     pa.ArrowException,
     tarfile.TarError,
     zipfile.BadZipFile,
@@ -67,7 +67,8 @@ class GuardedReader(io.RawIOBase):
     """Reads a stream up to a limit; where it breaks or grows past the limit it ends, and notes the damage."""
 
     def __init__(self, inner: BinaryIO, limit: int | None, damage: list[str], expected: int | None = None) -> None:
-        self._read = inner.read if isinstance(inner, pa.NativeFile | GzipReader) else getattr(inner, "read1", inner.read)
+        whole = isinstance(inner, pa.NativeFile | GzipReader)
+        self._read = inner.read if whole else getattr(inner, "read1", inner.read)
         self._limit = limit
         self._damage = damage
         self._expected = expected

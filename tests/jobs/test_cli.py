@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
+import polars as pl
 import pytest
 
 from pipeline import __version__
@@ -22,7 +23,19 @@ def test_version_and_help(peerscope: Peerscope) -> None:
     assert peerscope("--version") == (0, f"peerscope {__version__}\n", "")
     code, out, _ = peerscope("--help")
     assert code == 0
-    for command in ("run", "ingest", "mine", "analyze", "publish", "report", "sql", "path", "status", "explain", "demo"):
+    for command in (
+        "run",
+        "ingest",
+        "mine",
+        "analyze",
+        "publish",
+        "report",
+        "sql",
+        "path",
+        "status",
+        "explain",
+        "demo",
+    ):
         assert f"  {command} " in out
 
 
@@ -58,10 +71,12 @@ def test_sql_in_all_its_forms(peerscope: Peerscope, small_warehouse: Path, tmp_p
     assert "sessions_down" in out
     target = tmp_path / "rows.parquet"
     assert peerscope(*where, "sql", query, "--format", "parquet", "--output", str(target))[0] == 0
-    assert duckdb.sql(f"select count(*) from '{target}'").fetchall()[0][0] > 10
+    assert pl.read_parquet(target).height > 10
 
 
-@pytest.mark.parametrize("query", ["drop table loads", "select * from read_text('/etc/passwd')", "attach 'x.db'", "selec 1"])
+@pytest.mark.parametrize(
+    "query", ["drop table loads", "select * from read_text('/etc/passwd')", "attach 'x.db'", "selec 1"]
+)
 def test_the_sandbox_refuses_with_usage_errors(peerscope: Peerscope, small_warehouse: Path, query: str) -> None:
     code, out, err = peerscope("--warehouse", str(small_warehouse), "sql", query)
     assert (code, out) == (2, "")
@@ -154,7 +169,9 @@ def test_bad_input_is_counted_and_the_rest_is_read(peerscope: Peerscope, tmp_pat
     assert "noise.bin: binary file" in err
     _, out, _ = peerscope(*where, "sql", "select reason from rejects order by 1", "--format", "csv")
     assert out.split("\n")[1:3] == ["binary file", "damaged input"]
-    _, out, _ = peerscope(*where, "sql", "select count(*) as n from log_events where category = 'hold_timer_expired'", "--format", "csv")
+    _, out, _ = peerscope(
+        *where, "sql", "select count(*) as n from log_events where category = 'hold_timer_expired'", "--format", "csv"
+    )
     assert int(out.split()[1]) > 200
 
 

@@ -16,10 +16,7 @@ SCHEMA = {
     "category": pl.String,
     "severity": pl.String,
 }
-STATES = [
-    f"Mesh_<*>: State changed to {state}"
-    for state in ("up", "down", "start", "stop", "feed", "wait", "flush")
-]
+STATES = [f"Mesh_<*>: State changed to {state}" for state in ("up", "down", "start", "stop", "feed", "wait", "flush")]
 CHATTY = [
     f"endpoint manager finished a pass over all of the {what} interfaces in <*> ms"
     for what in ("local", "remote", "stale")
@@ -38,9 +35,7 @@ def test_the_words_that_matter_stay() -> None:
 
 def test_alike_sentences_of_the_unknown_tail_become_one_template() -> None:
     mined, texts = mine(shapes(CHATTY, component="felix"), 100)
-    assert texts["template"].to_list() == [
-        "endpoint manager finished a pass over all of the <*> interfaces in <*> ms"
-    ]
+    assert texts["template"].to_list() == ["endpoint manager finished a pass over all of the <*> interfaces in <*> ms"]
     assert mined["template_id"].n_unique() == 1
 
 

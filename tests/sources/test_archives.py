@@ -110,9 +110,7 @@ def test_a_bomb_is_stopped(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress, lzma.compress, bz2.compress])
-def test_a_truncated_stream_gives_what_stands_before_the_cut(
-    tmp_path: Path, pack: Callable[[bytes], bytes]
-) -> None:
+def test_a_truncated_stream_gives_what_stands_before_the_cut(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
     text = b"".join(f"bird: Node_10_0_0_{n % 250}: {os.urandom(8).hex()}\n".encode() for n in range(60_000))
     (tmp_path / "cut").write_bytes(pack(text)[:-5000])
     data, damage = read_one(tmp_path)

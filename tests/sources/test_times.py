@@ -45,9 +45,7 @@ def test_a_stamp_without_zone_is_read_in_the_zone_asked_for() -> None:
         2024, 12, 17, 23, 19, 36, tzinfo=UTC
     )
     # a stamp that carries its zone does not care
-    assert read("2024-12-18T07:19:36Z", "iso", "Asia/Shanghai") == datetime(
-        2024, 12, 18, 7, 19, 36, tzinfo=UTC
-    )
+    assert read("2024-12-18T07:19:36Z", "iso", "Asia/Shanghai") == datetime(2024, 12, 18, 7, 19, 36, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,8 @@ def test_every_line_is_in_exactly_one_row(name: str) -> None:
     data = transcript(name)
     facts = parse_console(data)
     assert facts.lines == physical_lines(data)
-    rows: list[Record | Reject] = [row for row in (*facts.records, *facts.rejects) if row.lines]
+    every: list[Record | Reject] = [*facts.records, *facts.rejects]
+    rows = [row for row in every if row.lines]
     rows.sort(key=lambda row: row.byte_offset)
     covered = [data[row.byte_offset : row.byte_offset + row.byte_length] for row in rows]
     assert b"\n".join(covered) == data.removesuffix(b"\n")

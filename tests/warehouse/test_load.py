@@ -163,7 +163,12 @@ def test_continuation_and_blank_lines_need_no_shape(tmp_path: Path) -> None:
         with warehouse.load(cluster=CLUSTER, engine="local") as load:
             load.add_source(source("new.log", 3))
             load.add_counts(
-                counts_frame([(0, "n", ("bird", None, "(blank line)"), 1), (0, "n", ("bird", None, "(continuation of the record before)"), 2)])
+                counts_frame(
+                    [
+                        (0, "n", ("bird", None, "(blank line)"), 1),
+                        (0, "n", ("bird", None, "(continuation of the record before)"), 2),
+                    ]
+                )
             )
         counted = warehouse.frame("SELECT category, sum(events) AS n FROM event_counts GROUP BY category")
         assert counted.rows() == [("benign", 3)]

@@ -66,7 +66,17 @@ def render_html(report: Report) -> str:
     body += _figure(sizes(report.sizes), caption)
     body += [line for number, incident in enumerate(report.incidents, 1) for line in _incident(incident, number)]
     return "\n".join(
-        [*_head(f"peerscope: {name}"), "<main>", *body, *_statements(report), *_quality(report), "</main>", "</body>", "</html>", ""]
+        [
+            *_head(f"peerscope: {name}"),
+            "<main>",
+            *body,
+            *_statements(report),
+            *_quality(report),
+            "</main>",
+            "</body>",
+            "</html>",
+            "",
+        ]
     )
 
 
