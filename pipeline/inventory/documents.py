@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from pipeline.inventory.keep import Collector, add_resource, time_of
-from pipeline.inventory.reading import Document, Item, read
+from pipeline.inventory.reading import read
 from pipeline.inventory.trim import KINDS, kind_of, mapping, name_of
+from pipeline.inventory.yaml_reading import Document, Item
 from pipeline.redact import redact
 from pipeline.status.events import event_body_family, source_component
 from pipeline.status.lines import split_lines

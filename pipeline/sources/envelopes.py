@@ -3,8 +3,7 @@
 An envelope is a pattern with named groups in the linear-time dialect of Polars. Envelopes nest
 (``kubectl logs --prefix --timestamps``, svlogd inside CRI), so ``detect_chain`` finds the layers of a source
 from its first lines, outermost first, and ``strip_envelopes`` takes them off. A line that does not fit its
-source's chain is kept bare. Formats: docs of CRI, runit's svlogd(8), RFC 3164, RFC 5424, systemd's
-``journalctl -o``, ``dmesg(1)``.
+source's chain is kept bare. The patterns stand in ``envelope_table``.
 """
 
 from __future__ import annotations
