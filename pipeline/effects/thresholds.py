@@ -228,14 +228,16 @@ def judge_threshold(found: Threshold | None, q: float, groups: int, failures: in
         least = f"{MIN_FAILURES} failures and {MIN_GROUPS_SIZE} groups, {MIN_GROUPS_SIDE} on either side of a size"
         return Verdict(TOO_LITTLE, f"{failures} failures in {groups} groups; needed are {least}")
     gain = found.aic[SMOOTH] - found.aic[found.form]
-    if found.p > ALPHA or found.aic[NONE] - found.aic[found.form] < CLEARLY:
+    if found.p > ALPHA:
         return Verdict(INDISTINCT, f"p {found.p:.2f} after paying for the search")
-    if found.sharp and q <= ALPHA:
+    if q > ALPHA:
+        return Verdict(SUGGESTIVE, f"p {found.p:.3f} but q {q:.3f} in the family")
+    if found.sharp:
         return Verdict(
             SUPPORTED, f"q {q:.3f} after paying for the search; not one failure at or below {found.size:.0f}"
         )
+    if found.aic[NONE] - found.aic[found.form] < CLEARLY:
+        return Verdict(SUGGESTIVE, f"p {found.p:.3f}, but no form fits clearly better than none")
     if gain < CLEARLY:
         return Verdict(SUGGESTIVE, f"p {found.p:.3f}, but growth without a threshold fits as well (AIC {gain:+.1f})")
-    if q > ALPHA:
-        return Verdict(SUGGESTIVE, f"p {found.p:.3f} but q {q:.3f} in the family")
     return Verdict(SUPPORTED, f"q {q:.3f} after paying for the search; {gain:.1f} AIC better than smooth growth")
