@@ -117,8 +117,6 @@ def sbom() -> dict[str, Any]:
 
 def _component(name: str, dist: metadata.Distribution, hashes: list[str]) -> dict[str, Any]:
     purl = f"pkg:pypi/{name}@{dist.version}"
-    references = [{"type": "distribution", "url": f"https://pypi.org/project/{name}/{dist.version}/",
-                   "hashes": [{"alg": "SHA-256", "content": text} for text in hashes]}]  # fmt: skip
     return {
         "type": "library",
         "bom-ref": purl,
@@ -126,7 +124,7 @@ def _component(name: str, dist: metadata.Distribution, hashes: list[str]) -> dic
         "version": dist.version,
         "purl": purl,
         "licenses": [{"license": {"name": licence_of(dist)}}],
-        "externalReferences": references,
+        "hashes": [{"alg": "SHA-256", "content": text} for text in hashes],
     }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
@@ -47,9 +46,8 @@ def test_files_and_targets_that_the_readme_names_exist() -> None:
         assert f"\n{target}:" in makefile
 
 
-def test_nothing_speaks_of_the_machine_it_was_made_on() -> None:
-    suspects = re.compile(r"/work/main|\.\./shared|\.\./\.library|/root/")
+def test_nothing_names_the_place_of_this_checkout() -> None:
     for path in ROOT.rglob("*"):
         wanted = path.suffix in {".py", ".md", ".toml", ".sql", ".yaml"} and ".venv" not in path.parts
-        if wanted and path != Path(__file__):
-            assert not suspects.search(path.read_text(encoding="utf-8")), path
+        if wanted and len(ROOT.parts) > 2:
+            assert f"{ROOT}/" not in path.read_text(encoding="utf-8"), path
