@@ -230,6 +230,10 @@ def test_accessibility(visit: Open, address: str, scheme: str, founding: str) ->
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     target = f"{address}?incident={founding}" if address == "/incidents" else address
     with visit(target, color_scheme=scheme) as page:
+        # what is still fading in has no contrast yet
+        page.add_style_tag(content="* { transition: none !important; animation: none !important; }")
+        page.wait_for_function("() => !document.querySelector('[data-stale=\"true\"]')")
+        page.wait_for_function("() => document.getAnimations().every(a => a.playState === 'finished')")
         found = axe.run(page, options={"resultTypes": ["violations"]}).response["violations"]
         serious = {
             (item["id"], node["target"][0]): node["failureSummary"]
