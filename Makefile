@@ -28,7 +28,8 @@ demo: $(READY) ## run the whole pipeline over sample_logs/ and print the report
 	$(BIN)/peerscope demo
 
 test: $(READY) system ## run the whole test suite
-	$(BIN)/python -m pytest -n auto --dist loadgroup
+	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not browser"
+	$(BIN)/python -m pytest -n 0 -m browser
 
 lint: $(READY) ## ruff and the strict type checker
 	$(BIN)/ruff check .
