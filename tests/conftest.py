@@ -10,8 +10,9 @@ from hypothesis import settings
 
 from jobs.cli import main
 
-# a test never depends on how fast the machine is
-settings.register_profile("peerscope", deadline=None)
+# a test depends neither on how fast the machine is nor on luck; --hypothesis-profile=explore looks further
+settings.register_profile("peerscope", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None, max_examples=2000)
 settings.load_profile("peerscope")
 
 SAMPLES = Path(__file__).resolve().parent.parent / "sample_logs"

@@ -73,9 +73,9 @@ def _json_values(lines: list[str], start: int, body: int, end: int) -> Iterator[
             broken += 1
             bad = max(place_of.line(place), first)
             if part:
-                bad = max(part.last, first)
-                yield Document(first, bad, part.value, items=part.items)
-                first = bad + 1
+                # the part may share its line with the value before it: its span is then empty
+                yield Document(first, part.last, part.value, items=part.items)
+                first, bad = max(first, part.last + 1), part.last
             again = end if broken > MAX_BROKEN else _next_start(lines, bad + 1, end)
             yield Document(first, again - 1, error="json", detail=str(error) or type(error).__name__)
             first = again

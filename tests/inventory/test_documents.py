@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.inventory.documents import parse_documents, sniff_documents
@@ -154,6 +154,7 @@ def test_any_bytes_are_read(data: bytes) -> None:
 
 
 @settings(max_examples=200, deadline=None)
+@example(['{"kind":"Node","metadata":{"name":"a"}}', '{"items":[', '{"kind":"Node","metadata":{"name":"a"}}'])
 @given(st.lists(st.sampled_from(PIECES), max_size=12))
 def test_pieces_in_any_order_reconcile(parts: list[str]) -> None:
     data = "".join(parts).encode()
