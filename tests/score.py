@@ -1,8 +1,9 @@
-"""Measure the grammar against cases that people labelled: ``python -m tests.score DIR [--misses]``.
+"""Measure against cases that people labelled: ``python -m tests.score DIR [--misses] [--causes FILE]``.
 
 A case is a folder with input files and a ``case.json`` that labels lines (file, 1-based line, component, category,
 peers) and sessions (peer, state, bgp_state). The whole reading path runs over the files; a label is held against
-the record that covers its line. Failure categories are all but those that only give context.
+the record that covers its line. Failure categories are all but those that only give context. A case may also state
+its cause; see ``tests/score_causes.py``.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pipeline.settings import Settings
 from pipeline.sources.archives import Refusal
 from pipeline.sources.discover import walk_sources
 from pipeline.sources.paths import names_in_path
+from tests.score_causes import CauseScore, ranked_causes, read_causes, stated_causes
 
 CONTEXT = {"benign", "session_state_change", "session_established", "unclassified"}
 
@@ -128,10 +130,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--misses", action="store_true")
+    parser.add_argument("--causes", type=Path, help="JSON or TOML: acceptable cause ids for each case")
     args = parser.parse_args()
-    score = Score()
+    given = read_causes(args.causes) if args.causes else {}
+    score, causes = Score(), CauseScore()
     for case in sorted(args.folder.glob("*/case.json")):
         score_case(case.parent, score)
+        accepted = stated_causes(json.loads(case.read_text(encoding="utf-8")), given)
+        if accepted:
+            causes.add(case.parent.name, accepted, ranked_causes(case.parent))
     names = sorted(set(score.expected) | set(score.found))
     print(f"{'category':26} labelled  found  right")
     for name in names:
@@ -142,8 +149,9 @@ def main() -> None:
         f"component: {score.ratio(score.component, score.lines):.3f}; peers: {score.ratio(score.peers, score.with_peers):.3f}"
     )
     print(f"sessions found with the right state: {score.sessions_found} of {score.sessions}")
+    print("\n" + "\n".join(causes.lines()))
     if args.misses:
-        print("\n".join(score.misses))
+        print("\n".join([*score.misses, *causes.told]))
 
 
 if __name__ == "__main__":
