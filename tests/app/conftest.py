@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,6 +15,7 @@ from pipeline.settings import load_settings
 from pipeline.steps import analyze, mine, publish
 from pipeline.warehouse.reader import Snapshot, open_snapshot
 from pipeline.warehouse.writer import Warehouse
+from tests.app.serving import serve
 
 ROOT = Path(__file__).resolve().parents[2]
 MAIN = ROOT / "app" / "main.py"
@@ -102,28 +97,5 @@ def app(warehouse: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTe
 @pytest.fixture(scope="session")
 def server(warehouse: Path) -> Iterator[str]:
     """Address of the app, served by the real command."""
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        port = probe.getsockname()[1]
-    words = [sys.executable, "-m", "jobs", "--warehouse", str(warehouse), "app", "--port", str(port)]
-    process = subprocess.Popen(words, cwd=ROOT, env={**os.environ, "HOME": str(warehouse.parent)},
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
-    address = f"http://localhost:{port}"
-    try:
-        _wait(address + "/_stcore/health")
-        yield address
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def _wait(url: str, seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        try:
-            with urllib.request.urlopen(url, timeout=2) as answer:
-                if answer.status == 200:
-                    return
-        except OSError:
-            time.sleep(0.2)
-    raise TimeoutError(url)
+    with serve(warehouse, {"HOME": str(warehouse.parent)}) as running:
+        yield running.address

@@ -1,19 +1,21 @@
 """A large published warehouse made of invented rows: 10 million records of 1,000 nodes over a week.
 
 ``python -m tests.app.large DIR [RECORDS]`` writes it; the timings of the app are taken on it. Tables have the
-columns, order and file format of a real snapshot, taken from one that ``peerscope`` published.
+columns, order and file format of a real snapshot.
 """
 
 from __future__ import annotations
 
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import duckdb
 
-from pipeline.warehouse.publish import PUBLISHED, STORAGE_VERSION
+from pipeline.warehouse.publish import PUBLISHED, STORAGE_VERSION, publish
 from pipeline.warehouse.snapshots import POINTER_NAME, SNAPSHOT_FOLDER, snapshot_name
+from pipeline.warehouse.writer import Warehouse
 
 RECORDS = 10_000_000
 NODES = 1000
@@ -174,36 +176,41 @@ ROWS: dict[str, tuple[int | str, dict[str, str]]] = {
 }  # fmt: skip
 
 
-def write(directory: Path, like: Path, records: int = RECORDS) -> Path:
-    """Write the warehouse into ``directory``, with the tables of the snapshot ``like``; returns the snapshot."""
+def write(directory: Path, records: int = RECORDS) -> Path:
+    """Write the warehouse into ``directory``; returns the snapshot.
+
+    The tables are those that an empty warehouse publishes today; only their rows are invented.
+    """
     folder = directory / SNAPSHOT_FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / snapshot_name(1)
     path.unlink(missing_ok=True)
     con = duckdb.connect()
-    con.execute(f"ATTACH '{like}' AS small (READ_ONLY)")
     con.execute(f"ATTACH '{path}' AS large (STORAGE_VERSION '{STORAGE_VERSION}')")
-    known = {
-        row[0] for row in con.execute("SELECT table_name FROM duckdb_tables() WHERE database_name = 'small'").fetchall()
-    }
-    for name, order in PUBLISHED.items():
-        if name not in known:
-            continue
-        columns = [row[0] for row in con.execute(f"DESCRIBE small.main.{name}").fetchall()]
-        con.execute(f"CREATE TABLE large.main.{name} AS FROM small.main.{name} LIMIT 0")
-        if name in ROWS:
-            size, given = ROWS[name]
-            count = records if size == "records" else int(size)
-            values = ", ".join(f"{given.get(column, 'NULL')} AS {column}" for column in columns)
-            con.execute(f"INSERT INTO large.main.{name} SELECT {values} FROM range({count}) AS t(i) ORDER BY {order}")
-    con.execute("CREATE TABLE large.main.meta AS FROM small.main.meta")
-    con.execute("DETACH large")
+    with tempfile.TemporaryDirectory(dir=directory) as scratch:
+        with Warehouse.open(Path(scratch)) as held:
+            like = publish(held).path
+        con.execute(f"ATTACH '{like}' AS small (READ_ONLY)")
+        for name, order in PUBLISHED.items():
+            columns = [row[0] for row in con.execute(f"DESCRIBE small.main.{name}").fetchall()]
+            con.execute(f"CREATE TABLE large.main.{name} AS FROM small.main.{name} LIMIT 0")
+            if name in ROWS:
+                size, given = ROWS[name]
+                count = records if size == "records" else int(size)
+                values = ", ".join(f"{given.get(column, 'NULL')} AS {column}" for column in columns)
+                con.execute(
+                    f"INSERT INTO large.main.{name} SELECT {values} FROM range({count}) AS t(i) ORDER BY {order}"
+                )
+        con.execute("CREATE TABLE large.main.meta AS FROM small.main.meta")
+        con.execute("DETACH large")
+        con.close()
     (directory / POINTER_NAME).write_text(path.name + "\n", encoding="utf-8")
     return path
 
 
 if __name__ == "__main__":
-    target, pattern = Path(sys.argv[1]), Path(sys.argv[2])
+    target = Path(sys.argv[1])
+    target.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
-    made = write(target, pattern, int(sys.argv[3]) if len(sys.argv) > 3 else RECORDS)
+    made = write(target, int(sys.argv[2]) if len(sys.argv) > 2 else RECORDS)
     print(f"{made}: {made.stat().st_size >> 20} MiB in {time.monotonic() - started:.0f} s")

@@ -7,13 +7,9 @@ Needs chromium and playwright. Writes ``docs/images/*.png``, with at most 256 co
 from __future__ import annotations
 
 import argparse
-import os
-import socket
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +17,8 @@ from PIL import Image
 
 from pipeline.warehouse.reader import open_snapshot
 from tests.app import browsing
+from tests.app.serving import ROOT, serve
 
-ROOT = Path(__file__).resolve().parents[2]
 IMAGES = ROOT / "docs" / "images"
 MOST_BYTES = 150_000
 
@@ -60,26 +56,14 @@ def take(warehouse: Path) -> None:
         "app-sql": ("/sql?mode=saved&question=md5_headroom", {"color_scheme": "dark"}),
     }
     IMAGES.mkdir(parents=True, exist_ok=True)
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        port = probe.getsockname()[1]
-    words = [sys.executable, "-m", "jobs", "--warehouse", str(warehouse), "app", "--port", str(port)]
-    server = subprocess.Popen(
-        words, cwd=ROOT, env=dict(os.environ), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-    )
-    try:
-        _wait(f"http://localhost:{port}/_stcore/health")
-        with browsing.browser() as browser:
-            for name, (address, options) in pictures.items():
-                with browsing.page(browser, height=960, timezone_id="UTC", **options) as page:
-                    page.goto(f"http://localhost:{port}{address}")
-                    browsing.settle(page)
-                    page.wait_for_timeout(1500)
-                    page.screenshot(path=IMAGES / f"{name}.png")
-                print(f"{name}.png {_shrink(IMAGES / f'{name}.png'):,} bytes")
-    finally:
-        server.terminate()
-        server.wait(10)
+    with serve(warehouse) as server, browsing.browser() as browser:
+        for name, (address, options) in pictures.items():
+            with browser.page(**{"height": 960, "timezone_id": "UTC", **options}) as page:
+                page.goto(server.address + address)
+                # Tables and pictures are drawn on canvases, which do not tell when they are done.
+                browsing.settle(page, quiet=1500)
+                page.screenshot(path=IMAGES / f"{name}.png")
+            print(f"{name}.png {_shrink(IMAGES / f'{name}.png'):,} bytes")
 
 
 def _shrink(path: Path) -> int:
@@ -89,16 +73,6 @@ def _shrink(path: Path) -> int:
     size = path.stat().st_size
     assert size < MOST_BYTES, f"{path.name}: {size} bytes"
     return size
-
-
-def _wait(url: str) -> None:
-    for _ in range(300):
-        try:
-            with urllib.request.urlopen(url, timeout=2):
-                return
-        except OSError:
-            time.sleep(0.2)
-    sys.exit(f"{url} does not answer")
 
 
 if __name__ == "__main__":

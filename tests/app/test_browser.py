@@ -15,8 +15,13 @@ import pytest
 from pipeline.warehouse.reader import Snapshot
 from tests.app import browsing
 
+if browsing.missing() is None:
+    from playwright.sync_api import expect
+
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Locator, Page
+
+    from tests.app.browsing import Browsing
 
 pytestmark = [
     pytest.mark.browser,
@@ -26,20 +31,20 @@ Open = Callable[..., "AbstractContextManager[Page]"]
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
+def chromium() -> Iterator[Browsing]:
     with browsing.browser() as opened:
         yield opened
 
 
 @pytest.fixture
-def visit(chromium: Browser, server: str) -> Open:
+def visit(chromium: Browsing, server: str) -> Open:
     """Opens an address of the app; every request must stay on this machine, and nothing may break."""
 
     @contextmanager
     def opened(address: str, **options: Any) -> Iterator[Page]:
         asked: list[str] = []
         broken: list[str] = []
-        with browsing.page(chromium, **options) as page:
+        with chromium.page(**options) as page:
             page.on("request", lambda request: asked.append(request.url))
             page.on("pageerror", lambda error: broken.append(str(error)))
             page.goto(server + address)
@@ -56,85 +61,105 @@ def parameters(page: Page) -> dict[str, list[str]]:
     return parse_qs(urlsplit(page.url).query)
 
 
+def main(page: Page) -> Locator:
+    """What the page shows beside the filters."""
+    return page.get_by_test_id("stMain")
+
+
+def said(page: Page, text: str | re.Pattern[str]) -> None:
+    """Wait until the page says so."""
+    expect(main(page)).to_contain_text(text)
+
+
+def address(page: Page, **wanted: str) -> None:
+    """Wait until the address says so, then until the page stands still."""
+    for name, value in wanted.items():
+        expect(page).to_have_url(re.compile(rf"[?&]{name}={re.escape(quote(value, safe=''))}(&|$)"))
+    browsing.settle(page)
+
+
 def choose(page: Page, label: str, value: str) -> None:
     """Choose in a select box by typing, as with a keyboard."""
     box = page.get_by_role("combobox", name=re.compile(label))
     box.click()
     box.fill(value)
     page.get_by_role("option", name=value, exact=True).click()
-    browsing.settle(page)
+
+
+def select_row(page: Page) -> None:
+    """Select the first row of the first table."""
+    page.get_by_test_id("stDataFrame").first.click(position={"x": 17, "y": 54})
 
 
 def test_from_the_overview_to_the_remedy(visit: Open) -> None:
     with visit("/") as page:
         page.get_by_role("link", name=re.compile("no room for more TCP-MD5 keys")).first.click()
-        page.wait_for_selector("text=What to do")
+        said(page, "What to do")
+        said(page, "sysctl -w net.core.optmem_max=131072")
         browsing.settle(page)
         assert "incident" in parameters(page)
-        assert "sysctl -w net.core.optmem_max=131072" in page.inner_text("[data-testid=stMain]")
         page.get_by_text("The two ends do not use the same TCP-MD5 password").click()
-        page.wait_for_selector("text=an end says that its own kernel refused the key")
+        said(page, "an end says that its own kernel refused the key")
 
 
 def test_a_link_reproduces_the_view(visit: Open, founding: str, snapshot: Snapshot) -> None:
     asked = f"SELECT started_at FROM incidents WHERE incident_id = '{founding}'"
     there = snapshot.frame(asked).item().astimezone(ZoneInfo("Asia/Shanghai"))
     with visit(f"/incidents?incident={founding}&tz=Asia%2FShanghai") as page:
-        text = page.inner_text("[data-testid=stMain]")
-        assert there.strftime("%Y-%m-%d %H:%M:%S") in text
-        assert "155 peers have a password" in text
+        said(page, there.strftime("%Y-%m-%d %H:%M:%S"))
+        said(page, "155 peers have a password")
     with visit("/sessions?in=md5-key-limit-grown&node=node-161&peer=10.128.122.2&cluster=md5-key-limit-grown") as page:
-        text = page.inner_text("[data-testid=stMain]")
-        assert "Kernel MD5 auth failed" in text
-        assert "no error named" in text
+        said(page, "Kernel MD5 auth failed")
+        said(page, "no error named")
 
 
 def test_filters_go_into_the_address_and_along_to_other_pages(visit: Open) -> None:
     with visit("/") as page:
         choose(page, "Cluster", "port-dropped")
-        assert parameters(page)["cluster"] == ["port-dropped"]
-        assert page.get_by_text("md5-key-limit-grown").count() == 0
+        address(page, cluster="port-dropped")
+        expect(main(page).get_by_text("md5-key-limit-grown")).to_have_count(0)
         page.get_by_role("link", name="Log explorer").click()
-        page.wait_for_selector("text=Text in the record")
-        browsing.settle(page)
-        assert parameters(page)["cluster"] == ["port-dropped"]
+        expect(page.get_by_label("Text in the record")).to_be_visible()
+        address(page, cluster="port-dropped")
         page.reload()
-        browsing.settle(page)
-        assert parameters(page)["cluster"] == ["port-dropped"]
+        expect(page.get_by_label("Text in the record")).to_be_visible()
+        address(page, cluster="port-dropped")
 
 
 def test_clicking_a_value_filters_and_a_row_opens_the_record(visit: Open) -> None:
     with visit("/logs?cluster=md5-key-limit-grown") as page:
         page.get_by_role("button", name=re.compile("^md5_kernel_setup_failed")).click()
-        browsing.settle(page)
-        assert parameters(page)["f_category"] == ["md5_kernel_setup_failed"]
-        page.get_by_test_id("stDataFrame").first.click(position={"x": 17, "y": 54})
-        page.wait_for_selector("h3:has-text('Record')")
-        browsing.settle(page)
-        assert "▶" in page.inner_text("[data-testid=stMain]")
+        address(page, f_category="md5_kernel_setup_failed")
+        select_row(page)
+        expect(page.get_by_role("heading", name="Record", exact=True)).to_be_visible()
+        said(page, "▶")
 
 
 def test_dragging_over_a_picture_sets_the_range(visit: Open, snapshot: Snapshot) -> None:
     asked = "SELECT min(started_at), max(ended_at) FROM coverage WHERE cluster = 'md5-key-limit-grown'"
     first, last = snapshot.frame(asked).row(0)
     with visit("/?cluster=md5-key-limit-grown") as page:
-        picture = page.get_by_test_id("stVegaLiteChart").first
-        picture.scroll_into_view_if_needed()
-        picture.locator("canvas").first.wait_for()
-        page.wait_for_timeout(500)
-        box = picture.bounding_box()
-        assert box is not None
-        across, down = box["x"], box["y"] + box["height"] / 2
-        page.mouse.move(across + box["width"] * 0.5, down)
-        page.mouse.down()
-        page.mouse.move(across + box["width"] * 0.6, down, steps=5)
-        page.mouse.move(across + box["width"] * 0.7, down, steps=5)
-        page.mouse.up()
-        page.wait_for_url(re.compile("range=absolute.*to="), wait_until="commit")
+        drag(page, page.get_by_test_id("stVegaLiteChart").first, 0.5, 0.7)
+        address(page, range="absolute")
         start, end = (datetime.fromisoformat(parameters(page)[name][0]) for name in ("from", "to"))
         assert first < start < end < last
         # A fifth of the picture, whose axis takes a part of its width.
         assert 0.15 < (end - start) / (last - first) < 0.35
+
+
+def drag(page: Page, picture: Locator, start: float, end: float) -> None:
+    """Drag over a picture from one part of its width to another."""
+    picture.scroll_into_view_if_needed()
+    picture.locator("canvas").first.wait_for()
+    browsing.settle(page)
+    box = picture.bounding_box()
+    assert box is not None
+    across, down = box["x"], box["y"] + box["height"] / 2
+    page.mouse.move(across + box["width"] * start, down)
+    page.mouse.down()
+    page.mouse.move(across + box["width"] * (start + end) / 2, down, steps=5)
+    page.mouse.move(across + box["width"] * end, down, steps=5)
+    page.mouse.up()
 
 
 def test_export_is_guarded_against_formulas(visit: Open) -> None:
@@ -154,8 +179,8 @@ def test_the_console_refuses(visit: Open, statement: str) -> None:
     with visit("/sql") as page:
         page.get_by_role("textbox", name="Statement").fill(statement)
         page.keyboard.press("Control+Enter")
-        page.wait_for_selector("text=This could not be read")
-        assert "root:" not in page.inner_text("[data-testid=stMain]")
+        said(page, "This could not be read")
+        expect(main(page)).not_to_contain_text("root:")
 
 
 def test_the_sql_behind_a_table_opens_in_the_console(visit: Open) -> None:
@@ -163,18 +188,16 @@ def test_the_sql_behind_a_table_opens_in_the_console(visit: Open) -> None:
         page.get_by_text("As a table").click()
         page.get_by_role("button", name=re.compile("SQL")).first.click()
         page.get_by_role("link", name="Open in the console").first.click()
-        page.wait_for_selector("text=Statement")
-        browsing.settle(page)
-        assert "cluster = 'port-dropped'" in page.get_by_role("textbox", name="Statement").input_value()
-        assert "1 rows" in page.inner_text("[data-testid=stMain]")
+        expect(page.get_by_role("textbox", name="Statement")).to_have_value(re.compile("cluster = 'port-dropped'"))
+        said(page, "1 rows")
 
 
 @pytest.mark.parametrize("address", ["/", "/logs", "/templates", "/sessions", "/data", "/explain"])
 def test_hostile_text_does_nothing(visit: Open, address: str) -> None:
     with visit(f"{address}?cluster=hostile") as page:
         if address == "/logs":
-            page.get_by_test_id("stDataFrame").first.click(position={"x": 17, "y": 54})
-            page.wait_for_selector("h3:has-text('Record')")
+            select_row(page)
+            expect(page.get_by_role("heading", name="Record", exact=True)).to_be_visible()
             browsing.settle(page)
         assert page.evaluate("window.harmed") is None
         assert page.locator("[data-testid=stMain] img[src=x]").count() == 0
@@ -192,13 +215,14 @@ def test_an_address_cannot_carry_markup(visit: Open) -> None:
 
 def test_both_languages(visit: Open) -> None:
     with visit("/", locale="zh-CN") as page:
-        assert page.inner_text("h2") == "概览"
-        assert page.get_by_role("link", name="事件", exact=True).count() == 1
+        expect(page.locator("h2")).to_have_text("概览")
+        expect(page.get_by_role("link", name="事件", exact=True)).to_have_count(1)
     with visit("/?lang=zh") as page:
-        assert page.inner_text("h2") == "概览"
+        expect(page.locator("h2")).to_have_text("概览")
         page.get_by_text("语言与时区").click()
+        browsing.settle(page)
         choose(page, "语言", "English")
-        assert page.inner_text("h2") == "Overview"
+        expect(page.locator("h2")).to_have_text("Overview")
 
 
 def brightness(page: Page) -> float:
@@ -230,10 +254,6 @@ def test_accessibility(visit: Open, address: str, scheme: str, founding: str) ->
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     target = f"{address}?incident={founding}" if address == "/incidents" else address
     with visit(target, color_scheme=scheme) as page:
-        # what is still fading in has no contrast yet
-        page.add_style_tag(content="* { transition: none !important; animation: none !important; }")
-        page.wait_for_function("() => !document.querySelector('[data-stale=\"true\"]')")
-        page.wait_for_function("() => document.getAnimations().every(a => a.playState === 'finished')")
         found = axe.run(page, options={"resultTypes": ["violations"]}).response["violations"]
         serious = {
             (item["id"], node["target"][0]): node["failureSummary"]
