@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pipeline.findings.expected import NOT_LISTED, Missing
 from pipeline.findings.failures import End, Failure
 from pipeline.findings.groups import Group
-from pipeline.findings.incidents import Incident, content_id, group_of
+from pipeline.findings.incidents import Incident, Owners, content_id
 from pipeline.sessions.reasons import BARE
 
 Pair = tuple[str, str]
@@ -25,7 +25,8 @@ def build_absent_incidents(cluster: str, missing: Iterable[Missing], groups: lis
     for pair, entries in pairs.items():
         owner = min((m.expected.node for m in entries), key=lambda name: (-burden[name], name))
         owned.setdefault(owner, {})[pair] = entries
-    return [_incident(cluster, owner, found, groups) for owner, found in sorted(owned.items())]
+    groups_of = Owners(groups)
+    return [_incident(cluster, owner, found, groups_of) for owner, found in sorted(owned.items())]
 
 
 def _pair(entry: Missing) -> Pair:
@@ -33,14 +34,14 @@ def _pair(entry: Missing) -> Pair:
     return (min(near, far), max(near, far))
 
 
-def _incident(cluster: str, owner: str, found: dict[Pair, list[Missing]], groups: list[Group]) -> Incident:
+def _incident(cluster: str, owner: str, found: dict[Pair, list[Missing]], groups_of: Owners) -> Incident:
     failures = tuple(
         Failure(pair, tuple(_end(entry) for entry in entries), entries[0].looked_at, None, had_been_up=False)
         for pair, entries in sorted(found.items())
     )
     starts = [failure.started_at for failure in failures if failure.started_at is not None]
     started = min(starts, default=None)
-    group = next((g for g in (group_of(failure, groups) for failure in failures) if g is not None), None)
+    group = next((g for g in (groups_of.of(failure) for failure in failures) if g is not None), None)
     hubs = set(group.reflectors) & {name for pair in found for name in pair} if group is not None else set()
     nodes = {name for pair in found for name in pair if name not in hubs and not name.startswith("@")} or {owner}
     return Incident(

@@ -16,7 +16,7 @@ from pipeline.findings.claims import Claim, judge
 from pipeline.findings.expected import missing_frame
 from pipeline.findings.failures import build_failures
 from pipeline.findings.groups import Group, build_groups, configured_peers, groups_frame, md5_protocols
-from pipeline.findings.incidents import Incident, build_incidents, content_id, may_be_one, merged
+from pipeline.findings.incidents import Incident, Owners, build_incidents, content_id, may_be_one, merged
 from pipeline.findings.loose import build_loose_incidents, is_explained, origins_first
 from pipeline.findings.nodes import build_nodes
 from pipeline.findings.planned import PlannedWork
@@ -84,13 +84,16 @@ def investigate(
 ) -> Analysis:
     """Derive everything from the facts alone: no clock, no files, the same result for the same facts."""
     causes = catalogue or load_catalogue()
-    world = _world(facts, settings)
+    world = _world(facts, causes, settings)
     failures = build_failures(world.intervals, world.data_end)
-    incidents = build_incidents(facts.cluster, failures, world.groups, world.planned)
-    findings = _joined([_finding(incident, world, causes) for incident in incidents], world, causes)
+    owners = Owners(world.groups)
+    incidents = build_incidents(facts.cluster, failures, owners, world.planned)
+    findings = _joined([_finding(incident, world, causes) for incident in incidents], world, causes, owners)
     absent = build_absent_incidents(facts.cluster, world.missing, world.groups)
     findings += [_finding(incident, world, causes) for incident in absent]
-    loose = [_finding(incident, world, causes) for incident in build_loose_incidents(facts, world.planned)]
+    loose = [
+        _finding(incident, world, causes) for incident in build_loose_incidents(facts, world.records, world.planned)
+    ]
     for finding in (loose[k] for k in origins_first([(f.incident, f.best.cause, f.best.confidence) for f in loose])):
         known = [(f.incident, f.best.cause) for f in findings]
         if not is_explained(finding.incident, finding.best.cause, known):
@@ -99,7 +102,7 @@ def investigate(
     return Analysis(tuple(ordered), tuple(world.groups), _tables(world, ordered, causes.version, settings))
 
 
-def _world(facts: ClusterFacts, settings: SessionSettings) -> World:
+def _world(facts: ClusterFacts, causes: Catalogue, settings: SessionSettings) -> World:
     book = build_address_book(facts)
     observations = build_observations(facts, book, settings)
     intervals = build_intervals(facts, observations, settings)
@@ -109,7 +112,9 @@ def _world(facts: ClusterFacts, settings: SessionSettings) -> World:
     nodes = build_nodes(facts, book, {name for group in groups for name in group.reflectors})
     sizes = build_sizes(facts.cluster, groups, observations, intervals, nodes, md5_protocols(configured))
     planned = PlannedWork(facts, data_end)
-    return World(facts, book, groups, nodes, sizes, intervals, planned, data_end, observations, configured)
+    return World(
+        facts, book, groups, nodes, sizes, intervals, planned, data_end, observations, configured, causes.patterns
+    )
 
 
 def _data_end(facts: ClusterFacts, intervals: pl.DataFrame) -> datetime | None:
@@ -122,7 +127,7 @@ def _finding(incident: Incident, world: World, causes: Catalogue) -> Finding:
     return Finding(incident, tuple(judge(Case(incident, world), causes)))
 
 
-def _joined(findings: list[Finding], world: World, causes: Catalogue) -> list[Finding]:
+def _joined(findings: list[Finding], world: World, causes: Catalogue, owners: Owners) -> list[Finding]:
     """Put together the incidents of sessions that turned out to have one cause, at one place and time."""
     kept: list[Finding] = []
     for finding in findings:
@@ -137,7 +142,7 @@ def _joined(findings: list[Finding], world: World, causes: Catalogue) -> list[Fi
         if twin is None:
             kept.append(finding)
             continue
-        whole = merged(world.facts.cluster, kept[twin].incident, finding.incident, world.groups)
+        whole = merged(world.facts.cluster, kept[twin].incident, finding.incident, owners)
         joint = _finding(whole, world, causes)
         if joint.best.cause.id == finding.best.cause.id:
             kept[twin] = joint

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import heapq
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -15,7 +16,7 @@ from pipeline.findings.failures import End
 from pipeline.findings.groups import Group
 from pipeline.findings.incidents import Incident
 from pipeline.findings.planned import PlannedWork
-from pipeline.findings.proofs import Proof
+from pipeline.findings.proofs import LOOKED_THROUGH, PROOFS, Proof, natural, spread_proofs
 from pipeline.sessions.addresses import AddressBook, registered_addresses
 from pipeline.sessions.facts import ClusterFacts
 from pipeline.sessions.observations import SNAPSHOTS
@@ -24,6 +25,20 @@ BEFORE = timedelta(minutes=5)
 AFTER = timedelta(minutes=10)
 SETTLE = timedelta(seconds=2)
 """A table printed in the very moment of the loss says nothing of what came after."""
+
+SILENT = ("benign", "session_established")
+"""The ordinary steps of a session: no signal quotes them."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndGroup:
+    """Failing ends whose error texts are the same: their positions in ``Case.ends``, and whose they are."""
+
+    errors: tuple[str, ...]
+    positions: list[int]
+    sessions: set[tuple[str, str]]
+    places: frozenset[str]
+    far: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -40,6 +55,8 @@ class World:
     data_end: datetime | None
     observations: pl.DataFrame
     configured: dict[str, dict[str, dict[str, Any]]]
+    patterns: frozenset[str] = frozenset()
+    """All patterns that a cause looks for in records."""
 
     @cached_property
     def ends(self) -> dict[str, pl.DataFrame]:
@@ -61,9 +78,46 @@ class World:
         return {}
 
     @cached_property
-    def telling(self) -> pl.DataFrame:
-        """Records that a signal may quote: all but the ordinary steps of a session."""
-        return self.facts.records.filter(~pl.col("category").is_in(["benign", "session_established"]))
+    def protocols_up(self) -> dict[tuple[str, str], list[str]]:
+        """Protocols that were ever up, by speaker and address of the peer, in order of their rows."""
+        up = self.intervals.filter(
+            (pl.col("state") == "up") & pl.col("peer").is_not_null() & pl.col("protocol").is_not_null()
+        )
+        found: dict[tuple[str, str], list[str]] = {}
+        distinct = up.select("speaker", "peer", "protocol").unique(maintain_order=True)
+        for speaker, peer, protocol in distinct.iter_rows():
+            found.setdefault((speaker, peer), []).append(protocol)
+        return found
+
+    @cached_property
+    def records(self) -> pl.DataFrame:
+        """All records, numbered in a column ``row``, by which those of an incident are found again."""
+        return self.facts.records.with_row_index("row")
+
+    @cached_property
+    def _worth_a_look(self) -> pl.DataFrame:
+        """Records in which at least one pattern of a cause is found: few, and found in one pass."""
+        if not self.patterns:
+            return self.records.clear()
+        every = "|".join(f"(?:{pattern})" for pattern in self.patterns)
+        return self.records.filter(pl.col("message").str.contains(every))
+
+    @cached_property
+    def _selections(self) -> dict[tuple[str, tuple[str, ...]], pl.DataFrame]:
+        return {}
+
+    def select(self, pattern: str, categories: tuple[str, ...] = ()) -> pl.DataFrame:
+        """Records with ``pattern`` (any when empty) and of one of ``categories``; found once for all incidents."""
+        key = (pattern, categories)
+        if key not in self._selections:
+            if pattern:
+                known = pattern in self.patterns
+                found = (self._worth_a_look if known else self.records).filter(pl.col("message").str.contains(pattern))
+                chosen = found.filter(pl.col("category").is_in(categories)) if categories else found
+            else:
+                chosen = self.records.filter(pl.col("category").is_in(categories))
+            self._selections[key] = chosen
+        return self._selections[key]
 
     @cached_property
     def tables(self) -> dict[str, pl.DataFrame]:
@@ -118,9 +172,39 @@ class Case:
         return tuple(end for failure in self.incident.failures for end in failure.ends)
 
     @cached_property
-    def hub_ends(self) -> tuple[End, ...]:
-        """The failing ends at the centre (reflectors, or the node that all sessions share)."""
-        return tuple(end for end in self.ends if end.node in self.incident.hubs)
+    def end_groups(self) -> tuple[EndGroup, ...]:
+        """The ends with the same error texts, put together: there are few such lists, however many ends."""
+        groups: dict[tuple[str, ...], tuple[list[int], set[tuple[str, str]]]] = {}
+        position = 0
+        for failure in self.incident.failures:
+            for end in failure.ends:
+                found = groups.get(end.errors)
+                if found is None:
+                    found = groups[end.errors] = ([], set())
+                found[0].append(position)
+                found[1].add(failure.session)
+                position += 1
+        return tuple(
+            EndGroup(
+                errors, positions, sessions,
+                frozenset(self.ends[k].place for k in positions), frozenset(self.ends[k].far for k in positions),
+            )
+            for errors, (positions, sessions) in groups.items()
+        )  # fmt: skip
+
+    @cached_property
+    def _quote_order(self) -> list[int]:
+        """For each end its place in the order of quoting."""
+        ends = self.ends
+        near = {name: k for k, name in enumerate(sorted({e.place for e in ends}, key=natural))}
+        far = {name: k for k, name in enumerate(sorted({e.far for e in ends}, key=natural))}
+        return [near[end.place] * len(far) + far[end.far] for end in ends]
+
+    def quoted(self, positions: Iterable[int] | None = None, limit: int = PROOFS) -> tuple[Proof, ...]:
+        """Proofs of the ends at these positions of ``ends``; of all when none are given."""
+        chosen = range(len(self.ends)) if positions is None else positions
+        few = heapq.nsmallest(LOOKED_THROUGH * limit, chosen, key=self._quote_order.__getitem__)
+        return spread_proofs((self.ends[k] for k in few), limit)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -150,27 +234,19 @@ class Case:
             return (None, None)
         return (begun - BEFORE if begun else None, done + AFTER if done else None)
 
-    @cached_property
-    def near(self) -> pl.DataFrame:
-        """Records of the nodes concerned, in the window; all of them where there are no names or no times."""
-        if self.incident.records is not None:
-            return self.incident.records
-        return self._within(self.world.telling, nodes=True)
+    def within(self, records: pl.DataFrame, where: str = "nodes") -> pl.DataFrame:
+        """Those of ``records`` (from ``World.select``) that belong to the case, in the window.
 
-    @cached_property
-    def beside(self) -> pl.DataFrame:
-        """Records of the nodes concerned, in the window, also those that are not part of the incident."""
-        return self._within(self.world.telling, nodes=True)
-
-    @cached_property
-    def around(self) -> pl.DataFrame:
-        """Records of any node in the window."""
-        return self._within(self.world.telling, nodes=False)
-
-    def _within(self, records: pl.DataFrame, *, nodes: bool) -> pl.DataFrame:
+        ``where``: on the nodes concerned (an incident of records: only its own ones), ``beside`` these, or
+        ``anywhere``. Without names or times nothing is left out for them.
+        """
+        if records.is_empty():
+            return records
+        if where == "nodes" and self.incident.records is not None:
+            return self.incident.records.filter(pl.col("row").is_in(records["row"].implode()))
         begun, done = self.window
-        chosen = records
-        if nodes and self.names:
+        chosen = records.filter(~pl.col("category").is_in(SILENT))
+        if where != "anywhere" and self.names:
             chosen = chosen.filter(pl.col("node").is_in(list(self.names)) | pl.col("node").is_null())
         if begun is not None:
             chosen = chosen.filter((pl.col("ts") >= begun) | pl.col("ts").is_null())

@@ -11,7 +11,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -67,12 +67,18 @@ class Cause:
     needs_both_ends: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Catalogue:
     """All causes, by id, and the content hash of their files."""
 
     causes: dict[str, Cause] = field(default_factory=dict)
     version: str = ""
+
+    @cached_property
+    def patterns(self) -> frozenset[str]:
+        """All patterns that causes look for in records."""
+        options = [o for cause in self.causes.values() for question in cause.questions for o in question.options]
+        return frozenset(str(told["pattern"]) for name, told in options if name == "record" and told.get("pattern"))
 
 
 @cache

@@ -6,10 +6,9 @@ session needs to come up after its later end started, and the ends that a reconf
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -29,9 +28,8 @@ ENDS_TOLERANCE = timedelta(seconds=5)
 """Stretches of the two ends that miss each other by no more than this are one loss: clocks and stamps differ."""
 
 
-@dataclass(frozen=True, slots=True)
-class End:
-    """What one end showed during a failure."""
+class End(NamedTuple):
+    """What one end showed during a failure. A tuple, because a large cluster in trouble has a million of them."""
 
     speaker: str
     node: str | None
@@ -67,8 +65,7 @@ class End:
         return self.node or self.speaker
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """One loss of one session; ``ended_at`` is None while it lasts."""
 
     session: tuple[str, str]
@@ -80,6 +77,8 @@ class Failure:
     @property
     def category(self) -> str:
         """The most telling category of the two ends."""
+        if len(self.ends) == 1:
+            return self.ends[0].category
         told = [end.category for end in self.ends if end.category != BARE]
         return min(told, key=_rank) if told else BARE
 
@@ -91,11 +90,12 @@ class Failure:
     @property
     def errors(self) -> tuple[str, ...]:
         """All error texts of both ends, first seen first."""
+        if len(self.ends) == 1:
+            return self.ends[0].errors
         texts = [text for end in self.ends for text in end.errors]
         return tuple(dict.fromkeys(texts))
 
 
-_END_FIELDS = tuple(field.name for field in fields(End))
 _NEVER_STARTUP = frozenset({"md5_kernel_setup_failed", "bad_peer_as", "cannot_assign_address", "md5_hash_mismatch"})
 _ENDS_A_SESSION = frozenset(
     {"hold_timer_expired", "cease_admin_shutdown", "cease_other", "graceful_restart", "neighbor_lost"}
@@ -109,8 +109,11 @@ _TELLING = (
 )  # fmt: skip
 
 
+_RANK = {category: number for number, category in enumerate(_TELLING)}
+
+
 def _rank(category: str) -> int:
-    return _TELLING.index(category) if category in _TELLING else len(_TELLING)
+    return _RANK.get(category, len(_RANK))
 
 
 def build_failures(intervals: pl.DataFrame, data_end: datetime | None) -> list[Failure]:
@@ -127,10 +130,12 @@ def build_failures(intervals: pl.DataFrame, data_end: datetime | None) -> list[F
         _end=pl.when(pl.col("how_ended").is_in(["end of data", "unobserved"])).then(None).otherwise("ended_at"),
         had_been_up=pl.col("_had_up"),
     )
-    chained = _chained(down)
-    grouped = groupby(chained.iter_rows(named=True), key=lambda row: (row["session"], row["_no"]))
-    failures = [_failure(list(rows)) for _, rows in grouped]
-    kept = [f for f, since in failures if not _is_startup(f, since, data_end)]
+    chained = _chained(down).select("session", "_no", "_both_since", "had_been_up", *End._fields)
+    kept = []
+    for _, rows in groupby(chained.iter_rows(), key=lambda row: row[:2]):
+        failure, since = _failure(list(rows))
+        if not _is_startup(failure, since, data_end):
+            kept.append(failure)
     return sorted(kept, key=lambda f: (f.started_at is not None, f.started_at or EARLIEST, f.session))
 
 
@@ -159,20 +164,19 @@ def _chained(down: pl.DataFrame) -> pl.DataFrame:
     return ordered.with_columns(_no=new.cum_sum().over("session"))
 
 
-def _failure(rows: list[dict[str, Any]]) -> tuple[Failure, datetime | None]:
-    ends = tuple(_end(row) for row in rows)
-    first = rows[0]
-    starts = [end.started_at for end in ends if end.started_at is not None]
-    is_open = any(end.is_open for end in _latest(ends))
-    finishes = [end.ended_at for end in ends if end.ended_at is not None and not end.is_open]
-    failure = Failure(
-        session=(first["session"].split("\x1f")[0], first["session"].split("\x1f")[-1]),
-        ends=ends,
-        started_at=min(starts, default=None),
-        ended_at=None if is_open else max(finishes, default=None),
-        had_been_up=any(row["had_been_up"] for row in rows),
-    )
-    return failure, first["_both_since"]
+def _failure(rows: list[tuple[Any, ...]]) -> tuple[Failure, datetime | None]:
+    """One failure of rows with columns session, _no, _both_since, had_been_up and those of :class:`End`."""
+    ends = tuple(_end(row[4:]) for row in rows)
+    session, _, both_since, _ = rows[0][:4]
+    names = session.split("\x1f")
+    if len(ends) == 1:
+        started, is_open, ended = ends[0].started_at, ends[0].is_open, ends[0].ended_at
+    else:
+        started = min((end.started_at for end in ends if end.started_at is not None), default=None)
+        is_open = any(end.is_open for end in _latest(ends))
+        ended = max((end.ended_at for end in ends if end.ended_at is not None and not end.is_open), default=None)
+    had_been_up = any(row[3] for row in rows)
+    return Failure((names[0], names[-1]), ends, started, None if is_open else ended, had_been_up), both_since
 
 
 def _latest(ends: tuple[End, ...]) -> list[End]:
@@ -183,9 +187,11 @@ def _latest(ends: tuple[End, ...]) -> list[End]:
     return list(latest.values())
 
 
-def _end(row: dict[str, Any]) -> End:
-    values = {name: row[name] for name in _END_FIELDS}
-    return End(**{**values, "errors": tuple(row["errors"] or ())})
+_ERRORS = End._fields.index("errors")
+
+
+def _end(row: tuple[Any, ...]) -> End:
+    return End(*row[:_ERRORS], tuple(row[_ERRORS] or ()), *row[_ERRORS + 1 :])
 
 
 def _is_startup(failure: Failure, both_since: datetime | None, data_end: datetime | None) -> bool:

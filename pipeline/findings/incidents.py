@@ -9,6 +9,7 @@ the incident of its neighbours that do.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -105,15 +106,13 @@ class _Cluster:
         return self.is_open or (self.last_end is not None and self.last_end >= moment)
 
 
-def build_incidents(
-    cluster: str, failures: Iterable[Failure], groups: list[Group], planned: PlannedWork
-) -> list[Incident]:
+def build_incidents(cluster: str, failures: Iterable[Failure], owner: Owners, planned: PlannedWork) -> list[Incident]:
     """Incidents of sessions, in order of time."""
     clusters: list[_Cluster] = []
     latest: dict[tuple[str, str, str | None, str | None], _Cluster] = {}
     for failure in failures:
         work = planned.kind_of(failure)
-        group = group_of(failure, groups)
+        group = owner.of(failure)
         reason = work or failure.category
         name = group.name if group else None
         keys = [(node, reason, work, name) for node in failure.session]
@@ -128,7 +127,7 @@ def build_incidents(
         for key in keys:
             latest[key] = home
     live = _with_soft_joined([c for c in clusters if c.merged_into is None])
-    found = [_incident(cluster, c, groups) for c in live]
+    found = [_incident(cluster, c, owner) for c in live]
     return sorted(found, key=lambda i: (i.started_at is not None, i.started_at or EARLIEST, i.incident_id))
 
 
@@ -165,25 +164,40 @@ def _explains(cluster: _Cluster, soft: _Cluster) -> bool:
     return first - WINDOW <= begun <= cluster.last_start + WINDOW
 
 
-def group_of(failure: Failure, groups: list[Group]) -> Group | None:
-    """The group that a failing session belongs to; reflectors come before outside peers and the mesh."""
-    names = {name.lstrip("@") for name in failure.session}
-    names |= {name for end in failure.ends for name in (end.peer, end.node, end.peer_node) if name}
-    if failure.protocols == {"Mesh"}:
-        order = {"mesh": 0, "reflector": 1, "external": 2}
-    else:
-        order = {"reflector": 0, "external": 1, "mesh": 2}
-    ranked = sorted(groups, key=lambda g: (order.get(g.kind, 3), g.name))
-    return next((group for group in ranked if group.holds(names)), None)
+class Owners:
+    """Finds the group that a failing session belongs to; reflectors come before outside peers and the mesh."""
+
+    def __init__(self, groups: list[Group]) -> None:
+        mesh_first, mesh_last = {"mesh": 0, "reflector": 1, "external": 2}, {"reflector": 0, "external": 1, "mesh": 2}
+        self._of_mesh = sorted(groups, key=lambda g: (mesh_first.get(g.kind, 3), g.name))
+        self._of_nodes = sorted(groups, key=lambda g: (mesh_last.get(g.kind, 3), g.name))
+        self._known: dict[tuple[bool, frozenset[str]], Group | None] = {}
+        self._asked: dict[int, tuple[Failure, Group | None]] = {}
+
+    def of(self, failure: Failure) -> Group | None:
+        """The group of a failure; asked once for each, and once for the same names."""
+        asked = self._asked.get(id(failure))
+        if asked is None or asked[0] is not failure:
+            asked = self._asked[id(failure)] = (failure, self._find(failure))
+        return asked[1]
+
+    def _find(self, failure: Failure) -> Group | None:
+        names = {name.lstrip("@") for name in failure.session}
+        names.update(name for end in failure.ends for name in (end.peer, end.node, end.peer_node) if name)
+        mesh = failure.protocols == {"Mesh"}
+        key = (mesh, frozenset(names))
+        if key not in self._known:
+            ranked = self._of_mesh if mesh else self._of_nodes
+            self._known[key] = next((group for group in ranked if group.holds(names)), None)
+        return self._known[key]
 
 
-def _incident(cluster: str, found: _Cluster, groups: list[Group]) -> Incident:
+def _incident(cluster: str, found: _Cluster, owner: Owners) -> Incident:
     failures = tuple(found.failures)
     starts = [f.started_at for f in failures if f.started_at is not None]
     ends = [f.ended_at for f in failures]
-    owners = [group_of(f, groups) for f in failures]
-    named = [g for g in owners if g is not None]
-    group = max(set(named), key=lambda g: (named.count(g), g.name)) if named else None
+    named = Counter(group for group in map(owner.of, failures) if group is not None)
+    group = max(named, key=lambda g: (named[g], g.name)) if named else None
     hubs, nodes = _places(failures, group)
     category = found.reason if found.work is None else _common([f.category for f in failures])
     started = min(starts, default=None)
@@ -202,7 +216,8 @@ def _names(failures: tuple[Failure, ...]) -> list[str]:
 
 
 def _common(categories: list[str]) -> str:
-    return max(sorted(set(categories)), key=categories.count)
+    counted = Counter(categories)
+    return max(sorted(counted), key=lambda category: counted[category])
 
 
 def _places(failures: tuple[Failure, ...], group: Group | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -227,12 +242,12 @@ def _middle(failures: tuple[Failure, ...]) -> set[str]:
     return {name for name in common if not name.startswith("?")}
 
 
-def merged(cluster: str, first: Incident, second: Incident, groups: list[Group]) -> Incident:
+def merged(cluster: str, first: Incident, second: Incident, owner: Owners) -> Incident:
     """One incident out of two that turned out to have the same cause."""
     home = _Cluster(first.category, first.work)
     for failure in (*first.failures, *second.failures):
         home.take(failure)
-    return _incident(cluster, home, groups)
+    return _incident(cluster, home, owner)
 
 
 def may_be_one(first: Incident, second: Incident) -> bool:

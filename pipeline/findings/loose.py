@@ -49,13 +49,13 @@ STORM, STORM_LINES = "bird.reconfiguration_queued", 5
 _ORDERLY = r"^(Shutdown completed|Shutting down|Shutdown requested|Received SIGTERM)"
 
 
-def build_loose_incidents(facts: ClusterFacts, planned: PlannedWork) -> list[Incident]:
-    """Incidents made of records, one for each category and stretch of time, all nodes together."""
+def build_loose_incidents(facts: ClusterFacts, numbered: pl.DataFrame, planned: PlannedWork) -> list[Incident]:
+    """Incidents made of records (``numbered``: all, with their numbers), one for each category and stretch of time."""
     found: list[Incident] = []
     named = pl.col("peer").is_not_null() | (pl.col("protocol").is_not_null() & (pl.col("protocol") != "BGP"))
     told = facts.states.filter(named).select("source_path", "byte_offset").unique()
     lines_only = facts.states.is_empty()
-    chosen = facts.records.filter(pl.col("category").is_in(list(CATEGORIES))).join(
+    chosen = numbered.filter(pl.col("category").is_in(list(CATEGORIES))).join(
         told, on=["source_path", "byte_offset"], how="anti"
     )
     grave = chosen.filter(
@@ -72,14 +72,14 @@ def build_loose_incidents(facts: ClusterFacts, planned: PlannedWork) -> list[Inc
         for part in _stretches(quiet):
             if part.height >= (1 if lines_only else CATEGORIES[category][1]):
                 found.append(_incident(facts.cluster, category, part, last if isinstance(last, datetime) else None))
-    found += _storms(facts, last if isinstance(last, datetime) else None)
+    found += _storms(facts, numbered, last if isinstance(last, datetime) else None)
     return sorted(found, key=lambda i: (i.started_at is not None, str(i.started_at), i.incident_id))
 
 
-def _storms(facts: ClusterFacts, last: datetime | None) -> Iterable[Incident]:
+def _storms(facts: ClusterFacts, numbered: pl.DataFrame, last: datetime | None) -> Iterable[Incident]:
     """Reloads that pile up on a node. Their lines are counted, and only the first of them are kept as records."""
     counted = facts.marks.filter((pl.col("rule") == STORM) & pl.col("minute").is_not_null())
-    examples = facts.records.filter(pl.col("rule") == STORM)
+    examples = numbered.filter(pl.col("rule") == STORM)
     for (node,), minutes in counted.sort("node", "minute").partition_by("node", as_dict=True).items():
         kept = examples.filter(pl.col("node").eq_missing(node))
         apart = (pl.col("minute").diff() > GAP).fill_null(False).cum_sum()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 import polars as pl
 
@@ -27,6 +28,14 @@ _UNPLANNED = frozenset(
      "no_route_to_host"}
 )  # fmt: skip
 _CRASH = r"segfault|SIGSEGV|oom|[Oo]ut of memory|killed process|liveness probe, will be restarted|core dumped|trap"
+
+
+@lru_cache(maxsize=100_000)
+def _said(errors: tuple[str, ...]) -> str | None:
+    """The work that the last words of a session name."""
+    texts = " ".join(errors)
+    named = ((_REMOVED, REMOVED), (_RECONFIGURED, RECONFIGURED), (_SHUTDOWN, RESTART))
+    return next((work for pattern, work in named if pattern.search(texts)), None)
 
 
 class PlannedWork:
@@ -60,15 +69,13 @@ class PlannedWork:
 
     def kind_of(self, failure: Failure) -> str | None:
         """'restart', 'removed' or 'reconfigured' when the loss was planned work, else None."""
-        texts = " ".join(failure.errors)
-        if _REMOVED.search(texts):
+        said = _said(failure.errors)
+        if said == REMOVED:
             return REMOVED
         if not self._came_back(failure) or self._crashed(failure):
             return None
-        if _RECONFIGURED.search(texts):
-            return RECONFIGURED
-        if _SHUTDOWN.search(texts):
-            return RESTART
+        if said is not None:
+            return said
         if failure.ended_at is None or failure.category in _UNPLANNED:
             return None
         begun = failure.started_at

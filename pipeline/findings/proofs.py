@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 
 import polars as pl
 
@@ -15,6 +16,9 @@ from pipeline.sessions.reasons import BARE
 
 PROOFS = 4
 """Records quoted for one sign at most; the sentence carries the count."""
+LOOKED_THROUGH = 50
+"""Ends that are looked through, for each one that is quoted, to find some of different places."""
+Name = tuple[tuple[int, int, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +62,19 @@ def proofs_of_records(records: pl.DataFrame, limit: int = PROOFS) -> tuple[Proof
 
 def proofs_of_ends(ends: Iterable[End], limit: int = PROOFS) -> tuple[Proof, ...]:
     """What single ends showed, each with the record it was read from."""
+    return spread_proofs(heapq.nsmallest(LOOKED_THROUGH * limit, ends, key=end_order), limit)
+
+
+def end_order(end: End) -> tuple[Name, Name]:
+    """The order in which ends are quoted: by place, then by far end, numbers as numbers."""
+    return natural(end.place), natural(end.far)
+
+
+def spread_proofs(ordered: Iterable[End], limit: int = PROOFS) -> tuple[Proof, ...]:
+    """Proofs of the first ends, a third of them from one place at most."""
     chosen: list[Proof] = []
     places: dict[str, int] = {}
-    few = heapq.nsmallest(50 * limit, ends, key=lambda e: (_natural(e.place), _natural(e.far)))
-    for end in few:
+    for end in ordered:
         if places.setdefault(end.place, 0) >= max(1, limit // 3) and len(places) < limit:
             continue
         places[end.place] += 1
@@ -89,10 +102,14 @@ def shortened(text: str, limit: int = 240) -> str:
 
 def listed(names: Iterable[str], limit: int = 8) -> str:
     """Names in order, the rest as a number."""
-    found = sorted(set(names), key=_natural)
-    more = len(found) - limit
-    return ", ".join(found[:limit]) + (f" and {more} more" if more > 0 else "")
+    distinct = set(names)
+    found = heapq.nsmallest(limit, distinct, key=natural)
+    more = len(distinct) - limit
+    return ", ".join(found) + (f" and {more} more" if more > 0 else "")
 
 
-def _natural(name: str) -> list[tuple[int, int, str]]:
-    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", name)]
+@lru_cache(maxsize=100_000)
+def natural(name: str) -> Name:
+    """A key that puts names in the order people expect: worker-9 before worker-10."""
+    parts = [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", name)]
+    return (*parts, (2, 0, name))  # worker-1 and worker-01 are two names, in an order that does not vary

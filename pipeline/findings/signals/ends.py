@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from pipeline.findings.case import Case
-from pipeline.findings.failures import End
 from pipeline.findings.proofs import Sign, listed, proofs_of_ends, proofs_of_records
 from pipeline.findings.signals.base import compiled, signal
 from pipeline.sessions.reasons import BARE
@@ -11,44 +12,40 @@ from pipeline.sessions.reasons import BARE
 DIALS = ("Connect", "Active")
 
 
-def _at(case: Case, where: str) -> tuple[End, ...]:
-    if where == "hub":
-        return case.hub_ends
-    if where == "member":
-        return tuple(end for end in case.ends if end.node not in case.incident.hubs)
-    return case.ends
-
-
 @signal
-def error_text(case: Case, pattern: str, at: str = "any", share: float = 0.0) -> Sign:
-    """An end's last error matches ``pattern``; ``at`` is any, hub or member; ``share`` of the sessions at least."""
-    ends = _at(case, at)
-    if not ends:
+def error_text(case: Case, pattern: str, share: float = 0.0) -> Sign:
+    """An end's last error matches ``pattern``; with ``share``, ends of at least so many of the sessions."""
+    if not case.ends:
         return Sign(None)
-    regex = compiled(pattern)
-    regex_of = {text: bool(regex.search(text)) for text in {text for end in ends for text in end.errors}}
-    found = [(end, next((text for text in end.errors if regex_of[text]), None)) for end in ends]
-    matching = [end for end, text in found if text is not None]
-    told = {id(end) for end in matching}
-    sessions = {s.session for s in case.incident.failures if any(id(end) in told for end in s.ends)}
-    if not matching or len(sessions) < share * len(case.incident.sessions):
+    found = [(group, text) for group in case.end_groups if (text := first_match(pattern, group.errors)) is not None]
+    sessions = set().union(*(group.sessions for group, _ in found))
+    if not found or len(sessions) < share * len(case.incident.sessions):
         return Sign(False)
+    _, told = min(found, key=lambda pair: pair[0].positions[0])
     fields = {
-        "error_text": next(text for _, text in found if text is not None), "error_sessions": str(len(sessions)),
-        "error_nodes": listed(end.place for end in matching), "error_peers": listed(end.far for end in matching),
+        "error_text": told, "error_sessions": str(len(sessions)),
+        "error_nodes": listed(name for group, _ in found for name in group.places),
+        "error_peers": listed(name for group, _ in found for name in group.far),
     }  # fmt: skip
-    return Sign(True, proofs_of_ends(matching), fields)
+    # Ends that are quoted in the same place keep their order, so the positions come in order.
+    positions = sorted(k for group, _ in found for k in group.positions)
+    return Sign(True, case.quoted(positions), fields)
+
+
+@lru_cache(maxsize=200_000)
+def first_match(pattern: str, texts: tuple[str, ...]) -> str | None:
+    """The first of the texts in which the pattern is found."""
+    return next((text for text in texts if compiled(pattern).search(text)), None)
 
 
 @signal
 def error_at_one_end_only(case: Case, pattern: str) -> Sign:
     """Of the sessions seen from both ends, at least half have a text like ``pattern`` at one end only."""
-    regex = compiled(pattern)
     looked, lonely = 0, []
     for failure in case.incident.failures:
         told: dict[str, bool] = {}
         for end in failure.ends:
-            told[end.speaker] = told.get(end.speaker, False) or any(regex.search(text) for text in end.errors)
+            told[end.speaker] = told.get(end.speaker, False) or first_match(pattern, end.errors) is not None
         if any(told.values()):
             looked += 1
             if sum(told.values()) == 1:
@@ -64,8 +61,8 @@ def category(case: Case, categories: list[str]) -> Sign:
     if case.incident.records is not None:
         seen = case.incident.category in categories
         return Sign(seen, proofs_of_records(case.incident.records) if seen else ())
-    matching = [end for end in case.ends if end.category in categories]
-    return Sign(bool(matching), proofs_of_ends(matching), {"category_nodes": listed(e.place for e in matching)})
+    matching = [k for k, end in enumerate(case.ends) if end.category in categories]
+    return Sign(bool(matching), case.quoted(matching), {"category_nodes": listed(case.ends[k].place for k in matching)})
 
 
 @signal
@@ -75,7 +72,7 @@ def bare_state(case: Case) -> Sign:
         return Sign(None)
     if any(end.category != BARE or end.last_error for end in case.ends):
         return Sign(False)
-    return Sign(True, proofs_of_ends(case.ends))
+    return Sign(True, case.quoted())
 
 
 @signal
@@ -113,12 +110,11 @@ def alike_towards_all(case: Case, pattern: str = "", least: int = 2) -> Sign:
     if len(case.unseen) < len({end.far for end in case.ends}) or case.up_elsewhere(speaker):
         return Sign(False)
     if pattern:
-        regex = compiled(pattern)
-        alike = all(any(regex.search(text) for text in end.errors) for end in case.ends)
+        alike = all(first_match(pattern, group.errors) is not None for group in case.end_groups)
     else:
         alike = all(end.bgp_state in DIALS and not end.errors for end in case.ends)
     fields = {"alike_node": case.ends[0].place.lstrip("?"), "alike_ends": str(len(case.unseen))}
-    return Sign(alike, proofs_of_ends(case.ends) if alike else (), fields if alike else {})
+    return Sign(alike, case.quoted() if alike else (), fields if alike else {})
 
 
 @signal
@@ -126,20 +122,17 @@ def only_probes(case: Case) -> Sign:
     """Nothing but readiness verdicts speaks of the sessions."""
     if not case.ends:
         return Sign(None)
-    return Sign(all(end.observed_by == "probe" for end in case.ends), proofs_of_ends(case.ends))
+    return Sign(all(end.observed_by == "probe" for end in case.ends), case.quoted())
 
 
 @signal
 def second_protocol(case: Case) -> Sign:
     """The failing end has a twin: another protocol of the same daemon to the same address that is up."""
+    up = case.world.protocols_up
     for end in case.ends:
-        frame = case.world.ends.get(end.speaker)
-        if frame is None or end.peer is None or end.protocol is None:
+        if end.peer is None or end.protocol is None:
             continue
-        twins = frame.filter(
-            (frame["peer"] == end.peer) & (frame["protocol"] != end.protocol) & (frame["state"] == "up")
-        )
-        if not twins.is_empty():
-            twin = twins.row(0, named=True)
-            return Sign(True, proofs_of_ends([end]), {"protocol": end.protocol, "twin": twin["protocol"]})
+        twin = next((name for name in up.get((end.speaker, end.peer), ()) if name != end.protocol), None)
+        if twin is not None:
+            return Sign(True, proofs_of_ends([end]), {"protocol": end.protocol, "twin": twin})
     return Sign(False)

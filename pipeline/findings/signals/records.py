@@ -22,12 +22,8 @@ def record(
 
     ``where``: on the nodes concerned (an incident of records: its own ones), ``beside`` these, or ``anywhere``.
     """
-    records = {"anywhere": case.around, "beside": case.beside}.get(where, case.near)
-    if categories:
-        records = records.filter(pl.col("category").is_in(categories))
-    if pattern:
-        records = records.filter(pl.col("message").fill_null("").str.contains(pattern))
-    if records.height < least:
+    records = case.within(case.world.select(pattern, tuple(categories or ())), where)
+    if records.height < max(least, 1):
         return Sign(False)
     fields = {"record_count": str(records.height)}
     nodes = records["node"].drop_nulls().unique().to_list()
@@ -61,7 +57,7 @@ def counted(case: Case, rule: str, least: int) -> Sign:
     if done is not None:
         marks = marks.filter(pl.col("minute").is_null() | (pl.col("minute") <= done))
     number = int(marks["events"].sum())
-    kept = case.near.filter(pl.col("rule") == rule)
+    kept = case.within(case.world.records.filter(pl.col("rule") == rule))
     return Sign(number >= least, proofs_of_records(kept, 2), {"counted_lines": str(number)})
 
 
@@ -160,7 +156,7 @@ def counters_silent(case: Case, names: list[str]) -> Sign:
 @signal
 def stranger(case: Case, known: bool) -> Sign:
     """A daemon refuses connections from an unknown address that a node has (``known``), or that none has."""
-    refused = case.near.filter(pl.col("category") == "unexpected_peer")
+    refused = case.within(case.world.select("", ("unexpected_peer",)))
     if refused.is_empty():
         return Sign(False)
     book = case.world.book
