@@ -87,7 +87,7 @@ def rows(query: Query, limit: int = PAGE_ROWS) -> Result:
         QueryError: it took too long or needed too much memory.
     """
     taken = snapshot()
-    return _answer(taken, str(taken.path), query.sql, tuple(sorted(query.params.items())), limit)
+    return _answer(taken, str(taken.path), query.first(limit).text, tuple(sorted(query.params.items())), limit)
 
 
 def frame(query: Query, limit: int = PAGE_ROWS) -> pl.DataFrame:
@@ -102,7 +102,7 @@ def one(query: Query) -> dict[str, Any]:
 
 def full(query: Query) -> Result:
     """All rows that may be exported; nothing of it is kept in memory."""
-    return snapshot().query(query.sql, query.params, settings().sql_seconds, settings().sql_rows)
+    return snapshot().query(query.text, query.params, settings().sql_seconds, settings().sql_rows)
 
 
 @st.cache_resource(max_entries=KEPT_ANSWERS, show_spinner=False)

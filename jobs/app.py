@@ -12,7 +12,7 @@ from jobs.console import Context
 from pipeline.errors import DependencyError
 from pipeline.settings import ENV_PREFIX
 
-ENTRY = Path(__file__).resolve().parent.parent / "app" / "main.py"
+ENTRY = Path(__file__).resolve().parent.parent / "app" / "serve.py"
 
 
 def app(ctx: Context, host: str, port: int) -> None:
@@ -37,14 +37,7 @@ def command(host: str, port: int) -> list[str]:
         "browser.serverAddress": "localhost",
         "logger.level": "warning",
     }
-    return [
-        sys.executable,
-        "-m",
-        "streamlit",
-        "run",
-        str(ENTRY),
-        *(f"--{name}={value}" for name, value in flags.items()),
-    ]
+    return [sys.executable, str(ENTRY), *(f"--{name}={value}" for name, value in flags.items())]
 
 
 def environment(ctx: Context, inherited: Mapping[str, str]) -> dict[str, str]:

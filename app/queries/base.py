@@ -13,14 +13,24 @@ _PARAMETER = re.compile(r"\$([a-z_][a-z0-9_]*)", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Query:
-    """One SELECT with named parameters (``$name``)."""
+    """One SELECT with named parameters (``$name``).
+
+    ``order`` is what stands after ORDER BY, apart from the rest because counting the rows, or taking the first of
+    them, must not sort all of them. A query with few rows may hold its ORDER BY in ``sql``.
+    """
 
     sql: str
     params: Mapping[str, Any] = field(default_factory=dict)
+    order: str = ""
+
+    @property
+    def text(self) -> str:
+        """The whole statement."""
+        return f"{self.sql}\nORDER BY {self.order}" if self.order else self.sql
 
     def literal(self) -> str:
         """The statement with its values written out: runs anywhere, as it stands."""
-        plain = "\n".join(line for line in self.sql.strip().split("\n") if line.strip())
+        plain = "\n".join(line for line in self.text.strip().split("\n") if line.strip())
         # Values go in last: a value may hold empty lines, and a dollar sign in one means nothing.
         return _PARAMETER.sub(
             lambda found: _literal(self.params[found[1]]) if found[1] in self.params else found[0], plain
@@ -32,7 +42,11 @@ class Query:
 
     def page(self, size: int, number: int) -> Query:
         """Rows of page ``number`` (from 1)."""
-        return Query(f"{self.sql}\nLIMIT {int(size)} OFFSET {int(size) * (int(number) - 1)}", self.params)
+        return Query(f"{self.text}\nLIMIT {int(size)} OFFSET {int(size) * (int(number) - 1)}", self.params)
+
+    def first(self, rows: int) -> Query:
+        """The first rows, one more than asked for so that it shows whether there are more."""
+        return Query(f"{self.text}\nLIMIT {int(rows) + 1}", self.params) if self.order else self
 
 
 @dataclass(frozen=True)

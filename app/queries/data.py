@@ -28,8 +28,9 @@ def loads(scope: Scope) -> Query:
 SELECT finished_at, cluster, files_read, files_known, lines_read, lines_parsed, lines_unparsed, lines_rejected,
   bytes_read,
        engine, peerscope_version, ruleset_version, started_at, load_id
-FROM loads {where} ORDER BY load_id DESC""",
+FROM loads {where}""",
         values,
+        order="load_id DESC",
     )
 
 
@@ -41,8 +42,9 @@ def sources(scope: Scope) -> Query:
 SELECT source_path, kind, node, pod, lines_read, lines_parsed, lines_unparsed, lines_rejected, first_ts, last_ts,
   bytes_read,
        cluster, load_id
-FROM sources {where} ORDER BY load_id DESC, source_path""",
+FROM sources {where}""",
         values,
+        order="load_id DESC, source_path",
     )
 
 
@@ -65,9 +67,9 @@ def unknown(scope: Scope) -> Query:
         f"""
 SELECT t.template, CAST(c.events AS BIGINT) AS events, t.component, t.example, c.template_id
 FROM (SELECT template_id, sum(events) AS events FROM event_counts {where} GROUP BY template_id) AS c
-LEFT JOIN templates AS t ON t.template_id = c.template_id
-ORDER BY c.events DESC, c.template_id""",
+LEFT JOIN templates AS t ON t.template_id = c.template_id""",
         values,
+        order="c.events DESC, c.template_id",
     )
 
 
@@ -97,7 +99,7 @@ SELECT n.cluster, n.node, any_value(n.is_reflector) AS is_reflector,
 FROM nodes AS n LEFT JOIN coverage AS c ON c.cluster = n.cluster AND c.node = n.node
 {where}
 GROUP BY n.cluster, n.node
-HAVING count(*) FILTER (c.component IN ('bird', 'bird6', 'birdcl', 'calicoctl')) = 0
-ORDER BY is_reflector DESC NULLS LAST, n.cluster, n.node""",
+HAVING count(*) FILTER (c.component IN ('bird', 'bird6', 'birdcl', 'calicoctl')) = 0""",
         values,
+        order="is_reflector DESC NULLS LAST, n.cluster, n.node",
     )

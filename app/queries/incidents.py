@@ -40,9 +40,9 @@ SELECT i.incident_id, i.severity, i.cause, d.title, i.cluster, i.group_name, i.s
 FROM incidents AS i
 LEFT JOIN (SELECT incident_id, cause, any_value(title) AS title FROM diagnoses GROUP BY incident_id, cause) AS d
   ON d.incident_id = i.incident_id AND d.cause = i.cause
-{where}
-ORDER BY i.ended_at IS NULL DESC, i.severity DESC, i.sessions DESC, i.started_at DESC, i.incident_id""",
+{where}""",
         values,
+        order="i.ended_at IS NULL DESC, i.severity DESC, i.sessions DESC, i.started_at DESC, i.incident_id",
     )
 
 
@@ -97,9 +97,9 @@ def evidence(diagnosis_id: str, role: str) -> Query:
     return Query(
         """
 SELECT ts, node, peer, text, source_path, byte_offset
-FROM evidence WHERE diagnosis_id = $diagnosis AND role = $role
-ORDER BY ts NULLS LAST, node, source_path, byte_offset""",
+FROM evidence WHERE diagnosis_id = $diagnosis AND role = $role""",
         {"diagnosis": diagnosis_id, "role": role},
+        order="ts NULLS LAST, node, source_path, byte_offset",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,12 @@ FACETS = ("category", "component", "severity", "level", "node")
 """Columns whose values can be clicked."""
 
 FACET_VALUES = 8
+
+_BUCKET = "epoch_us(ts) // ($step * CAST(1000000 AS BIGINT))"
+
+
+def _moment(bucket: str) -> str:
+    return f"make_timestamptz({bucket} * $step * 1000000)"
 
 
 @dataclass(frozen=True)
@@ -28,8 +35,10 @@ class Wanted:
         more: list[str] = []
         given: dict[str, Any] = {}
         if self.text:
-            more.append("contains(lower(message), $text)")
-            given["text"] = self.text.lower()
+            plain = not re.search("[%_]", self.text)
+            # The faster of the two, where no character of the text has a meaning in it.
+            more.append("message ILIKE $text" if plain else "contains(lower(message), $text)")
+            given["text"] = f"%{self.text}%" if plain else self.text.lower()
         for sign, chosen in (("", self.only), ("NOT ", self.without)):
             for name, values in chosen.items():
                 if values and name != leave and name in FACETS:
@@ -50,9 +59,9 @@ def records(scope: Scope, wanted: Wanted) -> Query:
 SELECT ts, node, component, severity, category, message, protocol, peer, cluster, pod, level, source_path,
   byte_offset, template_id
 FROM log_events
-{where}
-ORDER BY ts DESC NULLS LAST, cluster, source_path, byte_offset""",
+{where}""",
         values,
+        order="ts DESC NULLS LAST, cluster, source_path, byte_offset",
     )
 
 
@@ -61,27 +70,52 @@ def over_time(scope: Scope, wanted: Wanted, step: int) -> Query:
     where, values = wanted.where(scope)
     return Query(
         f"""
-SELECT make_timestamptz(epoch_us(ts) // ($step * CAST(1000000 AS BIGINT)) * $step * 1000000) AS moment, category,
-  count(*) AS events
-FROM log_events
+SELECT {_moment("bucket")} AS moment, category, events
+FROM (SELECT {_BUCKET} AS bucket, category, count(*) AS events FROM log_events
 {where}
-GROUP BY moment, category HAVING moment IS NOT NULL ORDER BY moment, category""",
+GROUP BY ALL)
+WHERE bucket IS NOT NULL
+ORDER BY moment, category""",
         values | {"step": step},
     )
 
 
-def facets(scope: Scope, wanted: Wanted) -> Query:
-    """The most frequent values of every facet among the records, each facet without its own choice."""
-    parts: list[str] = []
-    values: dict[str, Any] = {}
-    for name in FACETS:
+def summary(scope: Scope, wanted: Wanted, step: int) -> Query:
+    """The records counted by the most frequent values of every facet, and by time as in ``over_time``.
+
+    Rows are (facet, value, moment, events): ``facet`` is the name of a facet, or ``moment`` for a bucket of time whose
+    category is ``value``. A facet is counted without its own choice, so that its other values can be offered; all that
+    have the same records are counted in one reading of them.
+    """
+    chosen = [name for name in FACETS if wanted.only.get(name) or wanted.without.get(name)]
+    where, values = wanted.where(scope)
+    parts = [_counted([name for name in FACETS if name not in chosen], True, where)]
+    for name in chosen:
         where, given = wanted.where(scope, leave=name)
         values |= given
-        parts.append(
-            f"(SELECT '{name}' AS facet, CAST({name} AS VARCHAR) AS value, count(*) AS events FROM log_events {where} "
-            f"GROUP BY {name} ORDER BY events DESC LIMIT {FACET_VALUES})"
-        )
-    return Query("\nUNION ALL\n".join(parts), values)
+        parts.append(_counted([name], False, where))
+    return Query(
+        "SELECT facet, value, moment, events FROM (\n" + "\nUNION ALL\n".join(parts) + "\n)\n"
+        "QUALIFY facet = 'moment' OR row_number() OVER (PARTITION BY facet ORDER BY events DESC, value) <= "
+        f"{FACET_VALUES}\nORDER BY facet, moment, events DESC, value",
+        values | {"step": step},
+    )
+
+
+def _counted(names: Sequence[str], by_time: bool, where: str) -> str:
+    """Records by value, for each of the columns, and by time."""
+    facet = " ".join(f"WHEN grouping({name}) = 0 THEN '{name}'" for name in names)
+    value = ", ".join(f"CAST({name} AS VARCHAR)" for name in ({*names, "category"} if by_time else names))
+    sets = [f"({name})" for name in names]
+    if by_time:
+        facet = f"WHEN grouping(bucket) = 0 THEN 'moment' {facet}"
+        sets.append("(bucket, category)")
+    moment = f"{_moment('bucket')}" if by_time else "CAST(NULL AS TIMESTAMPTZ)"
+    return (
+        f"SELECT CASE {facet} END AS facet, coalesce({value}) AS value, {moment} AS moment, count(*) AS events\n"
+        f"FROM (SELECT *, {_BUCKET} AS bucket FROM log_events)\n{where}\n"
+        f"GROUP BY GROUPING SETS ({', '.join(sets)})"
+    )
 
 
 def patterns(scope: Scope, wanted: Wanted) -> Query:

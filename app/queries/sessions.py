@@ -64,9 +64,9 @@ FROM ({latest_ends(scope)}
 ) AS l
 LEFT JOIN sessions AS s ON s.cluster = l.cluster AND s.node IS NOT DISTINCT FROM l.node
  AND s.protocol IS NOT DISTINCT FROM l.protocol AND s.peer IS NOT DISTINCT FROM l.peer
-{limit}
-ORDER BY list_position(['failing', 'unknown', 'up'], l.health), l.cluster, l.node, l.peer, l.protocol""",
+{limit}""",
         values,
+        order="list_position(['failing', 'unknown', 'up'], l.health), l.cluster, l.node, l.peer, l.protocol",
     )
 
 
@@ -132,7 +132,7 @@ def observations(scope: Scope, cluster: str, node: str, peer: str | None) -> Que
         f"""
 SELECT ts, state, bgp_state, last_error, observed_by, protocol, source_path, byte_offset
 FROM session_states
-{where}
-ORDER BY ts DESC NULLS LAST, source_path, byte_offset""",
+{where}""",
         values,
+        order="ts DESC NULLS LAST, source_path, byte_offset",
     )

@@ -43,9 +43,9 @@ SELECT t.template, CAST(x.events AS BIGINT) AS events, round(100.0 * x.events / 
        list_transform(range({TREND_BUCKETS}), lambda i: CAST(coalesce(x.by_n[i], 0) AS BIGINT)) AS trend,
        x.first_at, x.last_at, t.component, t.category, t.severity, t.rule, x.template_id
 FROM totals AS x LEFT JOIN templates AS t ON t.template_id = x.template_id
-{limit}
-ORDER BY x.events DESC, x.template_id""",
+{limit}""",
         values,
+        order="x.events DESC, x.template_id",
     )
 
 
@@ -73,9 +73,9 @@ FROM (
   FROM event_counts
   {where}
   GROUP BY template_id HAVING {having}
-) AS c JOIN templates AS t ON t.template_id = c.template_id
-ORDER BY t.category = 'benign', c.events DESC, c.template_id""",
+) AS c JOIN templates AS t ON t.template_id = c.template_id""",
         values | {"split": split},
+        order="t.category = 'benign', c.events DESC, c.template_id",
     )
 
 

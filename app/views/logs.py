@@ -9,7 +9,7 @@ import streamlit as st
 
 from app import charts, filters, lines, linked, show, store, times
 from app.queries import logs
-from app.queries.base import Scope
+from app.queries.base import Query, Scope
 from app.safe import code
 from app.texts import t
 
@@ -21,9 +21,16 @@ LONGEST = 120
 def render(scope: Scope) -> None:
     """The page."""
     show.title("logs")
-    wanted = _wanted(scope)
-    total = store.one(logs.records(scope, wanted).counted())["n"]
-    _picture(scope, wanted)
+    extent = filters.extent(scope)
+    step = times.step_for(*extent) if extent else 86400
+    wanted = _wanted()
+    counted = store.frame(logs.summary(scope, wanted, step), 20_000)
+    with st.expander(t("logs.filter"), icon=":material/filter_alt:", expanded=True):
+        for facet in logs.FACETS:
+            _facet(facet, counted.filter(pl.col("facet") == facet))
+    by_time = counted.filter(pl.col("facet") == "moment")
+    total = int(by_time["events"].sum())
+    _picture(logs.over_time(scope, wanted, step), by_time.drop_nulls("moment"))
     # Only the tab that is open asks its question.
     records, patterns = st.tabs(
         [t("logs.records", n=f"{total:,}"), t("logs.patterns")], key="log-tabs", on_change="rerun"
@@ -37,7 +44,7 @@ def render(scope: Scope) -> None:
             show.table(logs.patterns(scope, wanted), "log-patterns", none=t("logs.none"))
 
 
-def _wanted(scope: Scope) -> logs.Wanted:
+def _wanted() -> logs.Wanted:
     text = st.text_input(
         t("logs.text"), key="text", bind="query-params", placeholder=t("logs.text_hint"), max_chars=300
     )
@@ -47,15 +54,8 @@ def _wanted(scope: Scope) -> logs.Wanted:
             st.caption(t("logs.of_template"))
             st.code(code(template), language=None)
             show.link(t("logs.any_template"), "logs", icon=":material/close:", template=None)
-    # What is chosen now decides the numbers; the widgets below are drawn with the values they offer.
-    only, without = _chosen("f_"), _chosen("x_")
-    wanted = logs.Wanted((text or "").strip() or None, only, without, template)
-    offered = store.frame(logs.facets(scope, wanted))
-    with st.expander(t("logs.filter"), icon=":material/filter_alt:", expanded=True):
-        for facet in logs.FACETS:
-            _facet(facet, offered.filter(pl.col("facet") == facet))
-    only, without = _chosen("f_"), _chosen("x_")
-    return logs.Wanted(wanted.text, only, without, template)
+    # What is chosen now decides the numbers; the widgets are drawn after it with the values they offer.
+    return logs.Wanted((text or "").strip() or None, _chosen("f_"), _chosen("x_"), template)
 
 
 def _chosen(prefix: str) -> dict[str, list[str]]:
@@ -93,14 +93,11 @@ def _label(value: str, counts: dict[str, int]) -> str:
     return f"{shown} ({counts[value]:,})" if value in counts else shown
 
 
-def _picture(scope: Scope, wanted: logs.Wanted) -> None:
-    extent = filters.extent(scope)
-    if extent is None:
-        return
-    query = logs.over_time(scope, wanted, times.step_for(*extent))
-    found = store.frame(query, 5000)
-    if not found.is_empty():
-        chart = charts.bars_over_time(times.axis(found), "moment", "category", "events")
+def _picture(query: Query, by_time: pl.DataFrame) -> None:
+    """The buckets of the summary; ``query`` gives the same by itself."""
+    if not by_time.is_empty():
+        frame = times.axis(by_time.select("moment", "events", category="value"))
+        chart = charts.bars_over_time(frame, "moment", "category", "events")
         show.picture(chart, query, "log-time", t("logs.over_time"), brush=True)
 
 

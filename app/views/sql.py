@@ -100,7 +100,7 @@ def _default(parameter: Parameter) -> str:
 def _answer(query: Query, key: str) -> None:
     with show.failures():
         with st.spinner(t("sql.running")):
-            result = store.console(query.sql, query.params)
+            result = store.console(query.text, query.params)
         _result(query, key, result)
 
 

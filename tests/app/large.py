@@ -39,8 +39,10 @@ ROWS: dict[str, tuple[int | str, dict[str, str]]] = {
             "cluster": _CLUSTER.format(n="hash(i + 1)"), "node": _NODE.format(n="hash(i + 1)"),
             "component": "['bird', 'confd', 'felix', 'kubelet'][1 + CAST(hash(i) % 4 AS INTEGER)]",
             "level": "['info', 'warning', 'error'][1 + CAST(hash(i) % 3 AS INTEGER)]",
+            # Half of the texts are of their own, as they are in real logs.
             "message": "'Mesh_10_0_' || (hash(i) % 4) || '_' || (hash(i + 2) % 250) || ': ' || ['State changed to start', "
-            "'Error: Hold timer expired', 'Socket: Connection refused', 'Kernel MD5 auth failed'][1 + CAST(hash(i) % 4 AS INTEGER)]",
+            "'Error: Hold timer expired', 'Socket: Connection refused', 'Kernel MD5 auth failed'][1 + CAST(hash(i) % 4 AS INTEGER)] "
+            "|| CASE WHEN i % 2 = 0 THEN ' after ' || (hash(i + 5) % 1000000) || ' ms' ELSE '' END",
             "template_id": "lpad(to_hex(hash(i) % 400), 16, '0')",
             "category": f"struct_extract({_KINDS}[1 + CAST(hash(i + 3) % 10 AS INTEGER)], 1)",
             "severity": f"struct_extract({_KINDS}[1 + CAST(hash(i + 3) % 10 AS INTEGER)], 2)",

@@ -1,0 +1,34 @@
+"""The server of the app: the libraries that pages need are loaded before anybody can open one.
+
+Streamlit runs the code of the pages when the first of them is opened, and that first person would wait for some
+seconds. ``peerscope app`` starts this file; its arguments are those of ``streamlit run``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+LIBRARIES = ("altair", "pandas", "pyarrow")
+
+
+def warm() -> None:
+    """Import what pages import."""
+    for name in LIBRARIES:
+        importlib.import_module(name)
+    for path in sorted([*HERE.glob("*.py"), *HERE.glob("queries/*.py")]):
+        # The entry draws when it is imported.
+        if path.stem not in ("__init__", "main", "serve"):
+            importlib.import_module(".".join(("app", *path.relative_to(HERE).with_suffix("").parts)))
+
+
+if __name__ == "__main__":
+    # The folder of this file would be searched first: its modules are those of the package ``app`` and nothing else.
+    sys.path[0] = str(HERE.parent)
+    warm()
+    from streamlit.web import cli
+
+    sys.argv = ["streamlit", "run", str(HERE / "main.py"), *sys.argv[1:]]
+    cli.main()
