@@ -162,6 +162,8 @@ def _told(done: dict[str, Any]) -> list[str]:
         f"{done['lines_read']} lines read = {done['lines_parsed']} parsed + {done['lines_unparsed']} unparsed"
         f" + {done['lines_rejected']} rejected",
     ]
+    if done["lines_waiting"]:
+        lines.append(f"{done['lines_waiting']} last lines are not finished yet and wait (unfinished_seconds)")
     if "incidents" in done:
         lines.append(f"{done['templates']} templates, {done['incidents']} incidents, published {done['snapshot']}")
     return lines

@@ -52,6 +52,9 @@ class Settings:
     archive_depth: int = _setting(2, "archives inside archives at most: bundles hold node bundles, not more")
     document_bytes: int = _setting(256 << 20, "JSON or YAML document at most: parsed as a whole in memory")
     batch_files: int = _setting(500, "small files parsed together: keeps the cost of a call off each file")
+    unfinished_seconds: float = _setting(
+        60.0, "a last line without its end waits until its file was not written to for this long: it may be going on"
+    )
     template_examples: int = _setting(3, "benign records kept whole for each template")
     neighbour_bytes: int = _setting(256 << 10, "how far back a line without a time may look for one")
     templates: int = _setting(20_000, "mined templates of one component at most; the rest is counted as overflow")

@@ -44,6 +44,7 @@ class Summary:
     lines_parsed: int = 0
     lines_unparsed: int = 0
     lines_rejected: int = 0
+    lines_waiting: int = 0
     refused: list[Refusal] = field(default_factory=list)
 
     def add(self, row: SourceRow) -> None:

@@ -31,7 +31,8 @@ NOTHING = Identity("log", "empty", "no line begins here")
 class Part:
     """Some bytes of a source: ``data``, or a ``spool`` file that holds them, or a range of the plain file ``path``.
 
-    ``identity`` None: it is read from the data, which is then the whole source. ``size`` is that of the plain file.
+    ``identity`` None: it is read from the data, which is then the whole source. ``size`` is that of the plain file;
+    what stands before ``floor`` in it was read by an earlier run.
     """
 
     src: int
@@ -47,6 +48,7 @@ class Part:
     end: int | None = None
     tail: int = 0
     size: int = 0
+    floor: int = 0
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,9 @@ def _piece(part: Part, settings: Settings) -> Piece:
     else:
         context = context_bytes(settings.record_bytes, settings.neighbour_bytes)
         with Path(part.path).open("rb") as stream:
-            window = read_window(stream, part.begin, part.end or part.size, part.size, context, settings.line_bytes)
+            window = read_window(
+                stream, part.begin, part.end or part.size, part.size, context, settings.line_bytes, part.floor
+            )
         if window is None:
             return replace(piece, identity=part.identity or NOTHING, offset=part.begin, end=part.begin)
         return replace(piece, data=window.data, offset=window.offset, end=window.end, tail=window.tail)

@@ -71,7 +71,7 @@ def ingest_with(
         workers.close()
     memory.store()
     summary.load_id = load.load_id if load.committed else None
-    if not summary.files_read and not summary.files_known:
+    if not summary.files_read and not summary.files_known and not summary.lines_waiting:
         why = "; ".join(f"{refusal.path}: {refusal.reason}" for refusal in summary.refused[:3])
         raise MissingInputError(f"nothing readable in {', '.join(paths)}" + (f" ({why})" if why else ""))
     return summary

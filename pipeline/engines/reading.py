@@ -20,7 +20,17 @@ from typing import Protocol
 import polars as pl
 
 from pipeline.engines.collect import Collector, InputOptions, Large, Summary, described
-from pipeline.engines.content import WHOLE_FAMILIES, content_id, digest_file, new_digest, read_some, whole_blocks
+from pipeline.engines.content import WHOLE_FAMILIES, content_id, new_digest, read_some, whole_blocks
+from pipeline.engines.growing import (
+    Growth,
+    Prior,
+    digests_of_file,
+    finished,
+    finished_size,
+    goes_on,
+    head_of,
+    is_fresh,
+)
 from pipeline.engines.items import Parsed, Part
 from pipeline.engines.ranges import context_bytes
 from pipeline.redact import redact
@@ -79,6 +89,8 @@ class Reading:
         self._rows: dict[int, SourceRow] = {}
         self._bytes = self._next = 0
         self._names: Counter[str] = Counter()
+        self._growth = Growth(load.connection, memory, settings, self._identity_of, options.node is not None)
+        self._begun: dict[int, Prior | None] = {}
         self._hasher = ThreadPoolExecutor(1, thread_name_prefix="peerscope-hash")
         self._spool = tempfile.TemporaryDirectory(
             prefix="peerscope-", dir=_SHARED if os.access(_SHARED, os.W_OK) else None
@@ -153,21 +165,58 @@ class Reading:
 
     def _read_small(self, source: Source, data: bytes) -> None:
         self._told_damage(source)
+        size, read = len(data), self._finished(source, data)
         digest = new_digest()
-        digest.update(data)
+        digest.update(data[:read])
         part = self._part(source)
         identity = self._identity(part.names, digest.digest())
-        if not source.damage:
+        if not source.damage and read == size:
             self._memory.note(source.path, source.file, digest.digest())
-        if identity in self._known:
+        data = data[:read]
+        if identity in self._known or self._growth.outgrown(part.path, data, read, digest.digest()):
             self._summary.files_known += 1
             return
+        if not data and read < size:
+            return
+        begin = 0
+        prior = self._growth.before(part.path, data)
+        if prior is not None:
+            kind = identify(data[:SNIFF_BYTES])
+            if goes_on(kind, data, prior.end):
+                begin = prior.end
+                part = replace(part, identity=kind, offset=begin, begin=begin)
         self._known.add(identity)
-        self._parts.append(replace(part, data=data))
-        self._rows[part.src] = self._row(part, identity, len(data))
-        self._bytes += len(data)
+        self._note_stream(source, data, prior if begin else None, Prior(read, identity, identity, part.path))
+        self._parts.append(replace(part, data=data[begin:]))
+        self._rows[part.src] = self._row(part, identity, len(data) - begin)
+        self._bytes += len(data) - begin
         if self._bytes >= self._settings.item_bytes or len(self._rows) >= self._settings.batch_files:
             self._flush()
+
+    def _finished(self, source: Source, data: bytes) -> int:
+        """How much of a small source is read now: a last line that is not finished waits."""
+        if data.endswith(b"\n") or not is_fresh(source, self._settings):
+            return len(data)
+        if identify(data[:SNIFF_BYTES]).family != "log":
+            return len(data)
+        return self._waits(finished(data), len(data))
+
+    def _waits(self, read: int, size: int) -> int:
+        if read < size:
+            self._summary.lines_waiting += 1
+        return read
+
+    def _note_stream(self, source: Source, head: bytes, prior: Prior | None, read: Prior) -> None:
+        """Enter how far a source was read, so that it can be continued there."""
+        if prior is not None:
+            if not prior.stream:
+                self._load.add_stream(prior.content, prior.content, head_of(head), prior.end)
+            read = replace(read, stream=prior.stream or prior.content)
+        self._load.add_stream(read.content, read.stream, head_of(head), read.end)
+        self._growth.note(read, head, source.file is not None)
+
+    def _identity_of(self, path: str, digest: bytes) -> str:
+        return self._identity(names_in_path(path), digest)
 
     def _flush(self) -> None:
         """Hand out the small sources collected so far."""
@@ -191,24 +240,36 @@ class Reading:
             return
         self._flush()
         part = replace(self._part(source), identity=identity)
-        digest: Callable[[], bytes]
         if source.plain and source.size is not None and identity.family not in WHOLE_FAMILIES:
-            hashed = self._hasher.submit(digest_file, source.path, source.size)
-            if source.size in self._sizes and self._identity(part.names, hashed.result()) in self._known:
-                self._summary.files_known += 1
-                self._memory.note(source.path, source.file, hashed.result())
-                return
-            self._sizes.add(source.size)
-            digest, parts, size = hashed.result, self._ranges(source, part), source.size
-            large = self._open(part, size)
-            self._hand_out(parts, large)
-        else:
-            hasher = new_digest()
-            large = self._open(part, 0)
-            size = self._hand_out(self._unpacked(source, part, head, hasher), large)
-            large.row = replace(large.row, bytes_read=size)
-            digest = hasher.digest
-        self._wait(lambda: self._end(source, part, large, digest()))
+            self._read_ranges(source, part, head)
+            return
+        hasher = new_digest()
+        large = self._open(part, 0)
+        size = self._hand_out(self._unpacked(source, part, head, hasher), large)
+        large.row = replace(large.row, bytes_read=size)
+        self._wait(lambda: self._end(source, part, large, hasher.digest(), head))
+
+    def _read_ranges(self, source: Source, part: Part, head: bytes) -> None:
+        """A large plain file, read by the processes; hashed meanwhile, or before when it may be known in part."""
+        assert source.size is not None
+        size = source.size
+        if is_fresh(source, self._settings):
+            size = self._waits(finished_size(source.path, size, self._settings.item_bytes), size)
+        begun = [prior for prior in self._growth.candidates(part.path, head) if 0 < prior.end <= size]
+        hashed = self._hasher.submit(digests_of_file, source.path, [prior.end for prior in begun], size)
+        if size in self._sizes and self._identity(part.names, hashed.result()[size]) in self._known:
+            self._summary.files_known += 1
+            if size == source.size:
+                self._memory.note(source.path, source.file, hashed.result()[size])
+            return
+        self._sizes.add(size)
+        prior = self._growth.longest(part.path, begun, hashed.result()) if begun else None
+        begin = prior.end if prior else 0
+        self._begun[part.src] = prior
+        large = self._open(part, size - begin)
+        self._hand_out(self._ranges(part, begin, size), large)
+        whole = source if size == source.size else replace(source, file=None)
+        self._wait(lambda: self._end(whole, part, large, hashed.result()[size], head))
 
     def _open(self, part: Part, size: int) -> Large:
         """A large source under a name of its own: an archive may hold two members of one name."""
@@ -234,13 +295,12 @@ class Reading:
                 Path(part.spool).unlink()
         self._collector.add_part(parsed, large)
 
-    def _ranges(self, source: Source, part: Part) -> Iterator[tuple[Part, int]]:
-        """Ranges of a plain file, for the processes to read."""
-        assert source.size is not None
+    def _ranges(self, part: Part, first: int, size: int) -> Iterator[tuple[Part, int]]:
+        """Ranges of a plain file from ``first`` on, for the processes to read."""
         step = self._settings.item_bytes
-        for begin in range(0, source.size, step):
-            end = min(begin + step, source.size)
-            yield replace(part, begin=begin, end=end, size=source.size), end - begin
+        for begin in range(first, size, step):
+            end = min(begin + step, size)
+            yield replace(part, begin=begin, end=end, size=size, floor=first), end - begin
 
     def _unpacked(self, source: Source, part: Part, head: bytes, digest: object) -> Iterator[tuple[Part, int]]:
         """Parts of what must be unpacked here, spooled; a document comes whole."""
@@ -252,17 +312,14 @@ class Reading:
                 yield self._spooled(replace(part, offset=offset, begin=offset), data), len(data)
             return
 
-        def read() -> bytes:
-            data = read_some(source)
-            digest.update(data)  # type: ignore[attr-defined]
-            return data
-
-        digest.update(head)  # type: ignore[attr-defined]
-        total = 0
-        for window in stream_windows(read, head, settings.item_bytes, self._context, settings.line_bytes):
+        prior, read = self._growth.skip(part.path, head, lambda: read_some(source), digest)  # type: ignore[arg-type]
+        self._begun[part.src] = prior
+        base = prior.end if prior else 0
+        for window in stream_windows(read, b"", settings.item_bytes, self._context, settings.line_bytes):
             size = (window.end or window.offset + len(window.data) + window.tail) - window.begin
-            total += size
-            placed = replace(part, offset=window.offset, begin=window.begin, end=window.end, tail=window.tail)
+            end = None if window.end is None else base + window.end
+            offset, begin = base + window.offset, base + window.begin
+            placed = replace(part, offset=offset, begin=begin, end=end, tail=window.tail)
             yield self._spooled(placed, window.data), size
 
     def _spooled(self, part: Part, data: bytes) -> Part:
@@ -270,13 +327,16 @@ class Reading:
         path.write_bytes(data)
         return replace(part, spool=str(path))
 
-    def _end(self, source: Source, part: Part, large: Large, digest: bytes) -> None:
+    def _end(self, source: Source, part: Part, large: Large, digest: bytes, head: bytes) -> None:
         self._told_damage(source)
         if not source.damage:
             self._memory.note(source.path, source.file, digest)
         identity = self._identity(part.names, digest)
-        if identity in self._known:
+        prior = self._begun.pop(part.src, None)
+        end = large.row.bytes_read + (prior.end if prior else 0)
+        if identity in self._known or self._growth.outgrown(part.path, head, end, digest):
             self._collector.forget(large)
             return
         self._known.add(identity)
+        self._note_stream(source, head, prior, Prior(end, identity, identity, part.path))
         self._collector.add_large(large, identity)

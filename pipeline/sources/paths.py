@@ -28,15 +28,17 @@ class Names:
 _NODE = re.compile(r"(?:^|[/!])nodes/(?P<node>[a-z0-9][a-z0-9.-]*)/")
 _PODS = re.compile(r"[/!]pods/(?P<ns>[^_/]+)_(?P<pod>[^_/]+)_[^/]+/(?P<container>[^/]+)/[^/]+$")
 _CONTAINERS = re.compile(r"[/!]containers/(?P<pod>[^_/]+)_(?P<ns>[^_/]+)_(?P<container>.+)-[0-9a-f]{64}\.log")
-_DIAGS = re.compile(r"[/!]nodes/[^/]+/(?P<ns>[a-z0-9-]+)/(?P<pod>[a-z0-9.-]+-[a-z0-9]{5})\.(?:log|txt)$")
+# what rotation and packing put behind a name must not change what the name says
+_ROTATED = r"(?:[.-]\d[\d-]*)?(?:\.(?:gz|xz|bz2|zst))?$"
+_DIAGS = re.compile(r"[/!]nodes/[^/]+/(?P<ns>[a-z0-9-]+)/(?P<pod>[a-z0-9.-]+-[a-z0-9]{5})\.(?:log|txt)" + _ROTATED)
 _DUMP = re.compile(r"[/!](?P<ns>[a-z0-9-]+)/(?P<pod>[a-z0-9][a-z0-9.-]*)/logs\.txt$")
 _SOS = re.compile(r"[/!]sosreport-(?P<node>[a-z0-9][a-z0-9.-]*?)(?:-\d{5,})?-20\d\d-\d\d-\d\d-[a-z0-9]+[/!.]")
 _SERVICE = re.compile(
     r"[/!](?:calico|logs)/(?P<service>bird6?|felix|confd|cni|monitor-addresses)/(?:current|@[0-9a-f]+\.[su])$"
 )
 _STAMP = re.compile(
-    # kubelet names a rotated file by when it was rotated: that is no time of collection, and packing keeps identity
-    r"(?<!\.log\.)(?P<y>20\d\d)-?(?P<m>\d\d)-?(?P<d>\d\d)[T_-](?P<H>\d\d)-?:?(?P<M>\d\d)-?:?(?P<S>\d\d)Z?(?=\.[a-z]+$|/[^/]*$)"
+    # a file that was rotated is named by when that was: that is no time of collection, and packing keeps identity
+    r"(?<!\.log[._-])(?<!/current[._-])(?<!messages-)(?<!syslog-)(?P<y>20\d\d)-?(?P<m>\d\d)-?(?P<d>\d\d)[T_-](?P<H>\d\d)-?:?(?P<M>\d\d)-?:?(?P<S>\d\d)Z?(?=\.[a-z]+$|/[^/]*$)"
 )
 
 

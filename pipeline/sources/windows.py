@@ -27,14 +27,19 @@ class Window:
     tail: int = 0
 
 
-def read_window(file: BinaryIO, begin: int, end: int, size: int, context: int, line_bytes: int) -> Window | None:
-    """The range ``begin`` .. ``end`` of a file of ``size`` bytes; None when no line begins in it."""
-    start = max(begin - context - 1, 0)
+def read_window(
+    file: BinaryIO, begin: int, end: int, size: int, context: int, line_bytes: int, floor: int = 0
+) -> Window | None:
+    """The range ``begin`` .. ``end`` of a file of ``size`` bytes; None when no line begins in it.
+
+    What stands before ``floor`` is not looked at: it was read before, and records are not joined to it.
+    """
+    start = max(begin - context - 1, floor)
     stop = min(end + context, size)
     file.seek(start)
     data = file.read(stop - start)
-    cut = 0 if begin <= context else data.find(b"\n") + 1
-    if cut == 0 and begin > context:
+    cut = 0 if begin - floor <= context else data.find(b"\n") + 1
+    if cut == 0 and begin - floor > context:
         return None
     offset, data = start + cut, data[cut:]
     last = len(data) if stop == size else data.rfind(b"\n") + 1

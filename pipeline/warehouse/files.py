@@ -35,6 +35,10 @@ class FileMemory:
             return None
         return known[3]
 
+    def digests(self) -> list[tuple[str, bytes]]:
+        """Paths of all files seen, with the hashes of what they held then."""
+        return [(path, state[3]) for path, state in (self._states | self._noted).items()]
+
     def note(self, path: str, status: os.stat_result | None, digest: bytes) -> None:
         """Remember the state in which a file was read; ``status`` was taken before reading (None: not a file)."""
         if status is not None and time.time_ns() - status.st_mtime_ns > SETTLED_NS:

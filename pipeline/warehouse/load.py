@@ -25,6 +25,20 @@ UNTEXTUAL_SHAPES = ("(continuation of the record before)", "(blank line)", "(hea
 # Tables whose rows name the source they are from.
 _OF_SOURCES = ("records", "state_observations", "resources", "node_facts", "rejects", "observed_minutes")
 NOTABLE_LEVELS = ("warning", "error", "fatal")
+# Between two reads of one file its writer was silent, not unobserved.
+_REACH_BACK = """
+UPDATE observed_minutes SET first_ts = least(first_ts, before.last_ts) FROM (
+  SELECT n.source_path, o.node, o.component, max(o.last_ts) AS last_ts
+  FROM streams AS t JOIN sources AS n ON n.content_id = t.content_id AND n.load_id = $load
+  JOIN streams AS e ON e.stream_id = t.stream_id AND e.end_at < t.end_at
+  JOIN sources AS p ON p.content_id = e.content_id
+  JOIN observed_minutes AS o ON o.load_id = p.load_id AND o.source_path = p.source_path
+  WHERE t.content_id <> t.stream_id GROUP BY ALL
+) AS before
+WHERE observed_minutes.load_id = $load AND observed_minutes.source_path = before.source_path
+  AND observed_minutes.node IS NOT DISTINCT FROM before.node
+  AND observed_minutes.component IS NOT DISTINCT FROM before.component
+"""
 
 
 @dataclass(frozen=True)
@@ -76,6 +90,7 @@ class Load:
         self._known = known
         self._started = datetime.now(UTC)
         self._sources: dict[str, SourceRow] = {}
+        self._streams: list[tuple[str, str, int, int]] = []
         self._shapes: dict[int, dict[str, Any]] = {}
         self._buffers: dict[str, _Buffer] = {}
 
@@ -122,6 +137,15 @@ class Load:
                 "nothing was written"
             )
         self._sources[source.content_id] = source
+
+    @property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """Where the load is written, for what must be known of earlier ones."""
+        return self._con
+
+    def add_stream(self, content_id: str, stream_id: str, head: int, end_at: int) -> None:
+        """Enter how far a file was read; ``stream_id`` is the content id of what was read of it first."""
+        self._streams.append((content_id, stream_id, head, end_at))
 
     def add_records(self, frame: pl.DataFrame, source_path: str | None = None) -> None:
         """Records to keep whole, with their ``shape``. Of benign ones only the first few per shape stay."""
@@ -221,6 +245,7 @@ class Load:
         self._insert_shapes()
         self._drop_extra_examples()
         insert(self._con, "sources", self._source_frame(), self._keys)
+        self._insert_streams()
         self._reconcile()
         insert(self._con, "loads", pl.DataFrame([self._ledger_row()], infer_schema_length=None), {})
         self._con.execute("UPDATE warehouse_state SET change_seq = change_seq + 1")
@@ -246,6 +271,13 @@ class Load:
         frame = pl.DataFrame(rows, schema={"shape_id": pl.UInt64(), **text})
         ids = self._con.sql("SELECT shape_id FROM shapes").pl()
         insert(self._con, "shapes", frame.join(ids, on="shape_id", how="anti").sort("shape_id"), {})
+
+    def _insert_streams(self) -> None:
+        """Where files went on, the stretch in which they were observed reaches back to their last line before."""
+        schema = {"content_id": pl.String, "stream_id": pl.String, "head": pl.UInt64, "end_at": pl.UInt64}
+        insert(self._con, "streams", pl.DataFrame(self._streams, schema=schema, orient="row"), {})
+        if any(content != stream for content, stream, _, _ in self._streams):
+            self._con.execute(_REACH_BACK, {"load": self.load_id})
 
     def _drop_extra_examples(self) -> None:
         """Earlier loads may hold examples of a shape already; buffers of this load were cut one by one."""

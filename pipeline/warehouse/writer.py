@@ -39,7 +39,10 @@ DERIVED_TABLES = (
     "size_thresholds",
 )
 _CONTENTS = "SELECT content_id FROM sources UNION SELECT content_id FROM forgotten_content"
-_SIZES = "SELECT content_id, 0 FROM forgotten_content UNION ALL SELECT content_id, bytes_read FROM sources"
+_SIZES = """
+SELECT content_id, 0 FROM forgotten_content UNION ALL
+SELECT s.content_id, coalesce(t.end_at, s.bytes_read) FROM sources AS s LEFT JOIN streams AS t USING (content_id)
+"""
 _HOLDER = re.compile(r"\(PID (\d+)")
 
 

@@ -102,7 +102,7 @@ def test_a_run_over_damaged_files_loads_them_all(number: int, tmp_path: Path) ->
         (folder / f"{n:02}-{Path(sample.name).name}").write_bytes(damaged(sample.data, chance))
     with tempfile.TemporaryDirectory(dir=tmp_path) as place:
         with Warehouse.open(Path(place) / "w") as warehouse:
-            summary = ingest(warehouse, [str(folder)], InputOptions("damaged"), Settings())
+            summary = ingest(warehouse, [str(folder)], InputOptions("damaged"), Settings(unfinished_seconds=0))
         assert summary.lines_read == summary.lines_parsed + summary.lines_unparsed + summary.lines_rejected
         with duckdb.connect(str(Path(place) / "w" / "peerscope.duckdb"), read_only=True) as stored:
             rows = stored.execute("SELECT count(DISTINCT source_path), sum(lines_read) FROM sources").fetchone()
