@@ -17,21 +17,21 @@ BRUSH = "brush"
 DAY_MS = 86_400_000
 
 
-def _time(field: str, span: float) -> alt.X:
+def time_axis(field: str, span: float) -> alt.X:
     """A time axis for milliseconds of wall-clock time; ``span`` is how many of them it covers."""
     form = "%Y-%m-%d" if span > 3 * DAY_MS else "%m-%d %H:%M" if span > DAY_MS / 6 else "%H:%M:%S"
     axis = alt.Axis(title=None, labelOverlap=True, format=form, labelAngle=0, tickCount=6)
     return alt.X(_field(field, "T"), axis=axis, scale=alt.Scale(type="utc"))
 
 
-def _span(frame: pl.DataFrame, *columns: str) -> float:
+def span(frame: pl.DataFrame, *columns: str) -> float:
     """Milliseconds from the earliest to the latest time of the columns."""
     values = pl.concat([frame[column].cast(pl.Float64).drop_nulls() for column in columns])
     low, high = values.min(), values.max()
     return float(high) - float(low) if isinstance(low, float) and isinstance(high, float) else 0.0
 
 
-def _clock(field: str, title: str) -> alt.Tooltip:
+def clock(field: str, title: str) -> alt.Tooltip:
     return alt.Tooltip(
         _field(field, "T"), title=title, timeUnit="utcyearmonthdatehoursminutesseconds", format="%Y-%m-%d %H:%M:%S"
     )
@@ -47,7 +47,7 @@ def health_area(frame: pl.DataFrame) -> Any:
         alt.Chart(data)
         .mark_area(interpolate="step-after", line=False, opacity=0.85)
         .encode(
-            x=_time("moment", _span(frame, "moment")),
+            x=time_axis("moment", span(frame, "moment")),
             y=alt.Y("ends:Q", title=t("overview.ends"), stack="zero"),
             color=alt.Color(
                 "health:N",
@@ -57,7 +57,7 @@ def health_area(frame: pl.DataFrame) -> Any:
                 legend=alt.Legend(orient="top"),
             ),
             tooltip=[
-                _clock("moment", t("col.ts")),
+                clock("moment", t("col.ts")),
                 alt.Tooltip("health:N", title=t("col.health")),
                 alt.Tooltip("ends:Q", title=t("overview.ends")),
             ],
@@ -76,7 +76,7 @@ def stretches(frame: pl.DataFrame, row: str = "end") -> Any:
         alt.Chart(data)
         .mark_bar(height=max(4, min(14, 420 // max(1, lines))))
         .encode(
-            x=_time("started_at", _span(frame, "started_at", "ended_at")),
+            x=time_axis("started_at", span(frame, "started_at", "ended_at")),
             x2="ended_at:T",
             y=alt.Y(f"{row}:N", title=None, sort=None, axis=alt.Axis(labelLimit=190)),
             color=alt.Color(
@@ -89,8 +89,8 @@ def stretches(frame: pl.DataFrame, row: str = "end") -> Any:
                 alt.Tooltip(f"{row}:N", title=t("col.end")),
                 alt.Tooltip("state:N", title=t("col.state")),
                 alt.Tooltip("category:N", title=t("col.category")),
-                _clock("started_at", t("col.started_at")),
-                _clock("ended_at", t("col.ended_at")),
+                clock("started_at", t("col.started_at")),
+                clock("ended_at", t("col.ended_at")),
             ],
         )
         .properties(height=min(680, 140 + 20 * lines))
@@ -112,7 +112,7 @@ def bars_over_time(frame: pl.DataFrame, at: str, kind: str, value: str, height: 
         alt.Chart(data)
         .mark_bar(binSpacing=0)
         .encode(
-            x=_time(at, _span(frame, at)),
+            x=time_axis(at, span(frame, at)),
             y=alt.Y(f"sum({value}):Q", title=None),
             color=alt.Color(
                 f"{kind}:N",
@@ -121,7 +121,7 @@ def bars_over_time(frame: pl.DataFrame, at: str, kind: str, value: str, height: 
                 legend=alt.Legend(orient="top", labelLimit=220, columns=4),
             ),
             tooltip=[
-                _clock(at, t("col.ts")),
+                clock(at, t("col.ts")),
                 alt.Tooltip(f"{kind}:N", title=t(f"col.{kind}")),
                 alt.Tooltip(f"sum({value}):Q", title=t("col.events")),
             ],
@@ -138,7 +138,7 @@ def generic(frame: pl.DataFrame, kind: str, x: str, y: Sequence[str], temporal: 
     base = alt.Chart(long).properties(height=320)
     marks = {"line": base.mark_line(point=True), "bar": base.mark_bar(), "area": base.mark_area(opacity=0.7)}
     if temporal:
-        across, label = _time(x, _span(frame, x)), _clock(x, x)
+        across, label = time_axis(x, span(frame, x)), clock(x, x)
     else:
         across = alt.X(_field(x, "Q" if frame.schema[x].is_numeric() else "N"), title=x, sort=None)
         label = alt.Tooltip(_field(x, "N"), title=x)
@@ -155,35 +155,6 @@ def _field(name: str, kind: str) -> str:
     return "".join("\\" + char if char in ".[]:\\'\"" else char for char in name) + f":{kind}"
 
 
-def heat(frame: pl.DataFrame, with_cluster: bool) -> Any:
-    """Node × time: how much of the observed session time was not up (cluster, node, moment, until, failing_percent)."""
-    name = pl.concat_str("cluster", pl.lit(" / "), "node") if with_cluster else pl.col("node")
-    data = frame.with_columns(name.alias("end"))
-    rows = data["end"].n_unique()
-    return (
-        alt.Chart(data)
-        .mark_rect()
-        .encode(
-            x=_time("moment", _span(frame, "moment", "until")),
-            x2="until:T",
-            y=alt.Y("end:N", title=None, sort=None, axis=alt.Axis(labelLimit=210)),
-            color=alt.Color(
-                "failing_percent:Q",
-                title=t("sessions.failing_percent"),
-                scale=alt.Scale(domain=[0, 100], range=["#a6cee3", "#f0a860", "#8c2d04"], interpolate="rgb"),
-                legend=alt.Legend(orient="top", gradientLength=200),
-            ),
-            tooltip=[
-                alt.Tooltip("end:N", title=t("col.node")),
-                _clock("moment", t("col.ts")),
-                alt.Tooltip("failing_percent:Q", title=t("sessions.failing_percent")),
-            ],
-        )
-        .properties(height=min(1000, 110 + 15 * rows))
-        .add_params(alt.selection_interval(name=BRUSH, encodings=["x"]))
-    )
-
-
 def sizes(frame: pl.DataFrame) -> Any:
     """Configured, established and failed peers over time, and the key limit as a dashed line."""
     names = {name: t(f"col.{name}") for name in ("configured", "established", "failed", "md5_key_limit")}
@@ -198,7 +169,7 @@ def sizes(frame: pl.DataFrame) -> Any:
         alt.Chart(long)
         .mark_line(interpolate="step-after", strokeWidth=2.5)
         .encode(
-            x=_time("moment", _span(frame, "moment")),
+            x=time_axis("moment", span(frame, "moment")),
             y=alt.Y("peers:Q", title=t("groups.peers")),
             color=alt.Color(
                 "kind:N",
@@ -210,7 +181,7 @@ def sizes(frame: pl.DataFrame) -> Any:
                 "kind:N", scale=alt.Scale(domain=shown, range=[[1, 0], [6, 2], [2, 2], [8, 4]]), legend=None
             ),
             tooltip=[
-                _clock("moment", t("col.ts")),
+                clock("moment", t("col.ts")),
                 alt.Tooltip("kind:N", title=" "),
                 alt.Tooltip("peers:Q", title=" "),
             ],
@@ -232,21 +203,3 @@ def rates(frame: pl.DataFrame, x: str, title: str) -> Any:
     )
     points = base.mark_point(filled=True, size=90, color="#0072B2", opacity=1).encode(y="rate:Q", tooltip=tip)
     return (bars + points).properties(height=260)
-
-
-def exposure(frame: pl.DataFrame) -> Any:
-    """Version × size class: observed session-hours as colour and number; an empty field was never observed."""
-    sizes_in_order = frame.sort("size_class", nulls_last=True)["peers_from"].unique(maintain_order=True).to_list()
-    base = alt.Chart(frame).encode(
-        x=alt.X("peers_from:N", title=t("groups.size"), sort=sizes_in_order, axis=alt.Axis(labelAngle=0)),
-        y=alt.Y("calico_version:N", title=None),
-    )
-    fields = base.mark_rect().encode(
-        color=alt.Color("session_hours:Q", title=t("col.session_hours"), scale=alt.Scale(range=["#deebf7", "#6baed6"])),
-        tooltip=[
-            alt.Tooltip(f"{name}:N", title=t(f"col.{name}"))
-            for name in ("calico_version", "peers_from", "session_hours", "groups")
-        ],
-    )
-    numbers = base.mark_text(color="#000000").encode(text=alt.Text("session_hours:Q", format=",.2f"))
-    return (fields + numbers).properties(height=max(90, 46 * frame["calico_version"].n_unique() + 60))

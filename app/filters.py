@@ -58,6 +58,11 @@ def zoom(start: datetime, end: datetime) -> None:
     st.session_state["from"], st.session_state["to"] = times.iso(start), times.iso(end)
 
 
+def narrow(cluster: str, search: str) -> None:
+    """Set cluster and search; for callbacks, before the filters are drawn."""
+    st.session_state["cluster"], st.session_state["q"] = cluster, search
+
+
 def extent(scope: Scope) -> tuple[datetime, datetime] | None:
     """The range that a picture covers: the chosen one within what was observed; None without any data."""
     found = store.one(overview.extent(scope.cluster))

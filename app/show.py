@@ -206,10 +206,10 @@ def sql_of(query: Query, key: str) -> None:
         link(t("table.console"), "sql", icon=":material/terminal:", sql=text)
 
 
-def picture(chart: Any, query: Query, key: str, alt: str, brush: bool = False) -> None:
-    """A chart with its SQL; brushing it sets the time range of all pages."""
+def picture(chart: Any, query: Query, key: str, alt: str, brush: bool = False, click: bool = False) -> None:
+    """A chart with its SQL; brushing it sets the time range of all pages, clicking a field their cluster and search."""
     if brush:
-        st.altair_chart(_quiet(chart), key=key, on_select=lambda: _brushed(key), alt=alt)
+        st.altair_chart(_quiet(chart), key=key, on_select=lambda: _selected(key, click), alt=alt)
     else:
         plot(chart, alt)
     foot(query, key)
@@ -225,11 +225,14 @@ def _quiet(chart: Any) -> Any:
     return chart.properties(usermeta={"embedOptions": {"renderer": "canvas"}})
 
 
-def _brushed(key: str) -> None:
-    span = st.session_state[key].selection.get("brush", {})
+def _selected(key: str, click: bool) -> None:
+    chosen = st.session_state[key].selection
+    span = chosen.get("brush", {})
     edges = next(iter(span.values()), None) if span else None
     if edges and len(edges) == 2 and edges[0] != edges[1]:
         filters.zoom(times.from_wall(min(edges)), times.from_wall(max(edges)))
+    elif click and (fields := chosen.get("field")):
+        filters.narrow(str(fields[0]["cluster"]), str(fields[0]["node"]))
 
 
 def when(started: datetime | None, ended: datetime | None) -> str:

@@ -7,6 +7,14 @@ from app.queries.base import Query, Scope
 CLASS_WIDTH = 25
 """Peers in a size class of the rates picture."""
 
+EVERYWHERE = "all"
+"""What stands for the cluster in an estimate over all clusters together."""
+
+_FIRM = (
+    "list_position(['supported', 'suggestive', 'confounded', 'not_distinguishable', 'not_enough_data'], "
+    "CAST(verdict AS VARCHAR))"
+)
+
 
 def known(scope: Scope) -> Query:
     """Peering groups as they are now, with their sizes."""
@@ -42,14 +50,14 @@ GROUP BY moment HAVING moment IS NOT NULL ORDER BY moment""",
     )
 
 
-def growth(cluster: str, group: str) -> Query:
-    """The most password peers of a group in each hour, and its smallest limit: what a forecast is made of."""
+def forecasts(cluster: str, group: str) -> Query:
+    """When each reflector of a group meets its nearest limit, the first to meet one first."""
     return Query(
         """
-SELECT time_bucket(INTERVAL 1 HOUR, ts) AS moment, max(coalesce(md5_peers, configured_peers)) AS peers,
-  min(md5_key_limit) AS key_limit
-FROM group_sizes WHERE cluster = $cluster AND group_name = $group AND ts IS NOT NULL
-GROUP BY moment ORDER BY moment""",
+SELECT reflector, configured_peers, limit_name, limit_value, headroom, growth_per_day, meets_at, meets_earliest,
+  meets_latest, verdict, as_of
+FROM forecasts WHERE cluster = $cluster AND group_name = $group
+ORDER BY meets_at NULLS LAST, headroom NULLS LAST, reflector""",
         {"cluster": cluster, "group": group},
     )
 
@@ -88,25 +96,38 @@ def categories(scope: Scope) -> Query:
     )
 
 
+def _estimates(scope: Scope, *more: str, **given: str) -> tuple[str, dict[str, str]]:
+    """Estimates of the chosen cluster, and those over all clusters, which hold for it too."""
+    terms, values = list(more), dict(given)
+    if scope.cluster:
+        terms.append(f"cluster IN ($cluster, '{EVERYWHERE}')")
+        values["cluster"] = scope.cluster
+    return ("WHERE " + " AND ".join(terms) if terms else ""), values
+
+
 def thresholds(scope: Scope) -> Query:
-    """Estimated sizes at which failures begin."""
-    where, values = scope.where()
+    """Estimated sizes at which failures begin; what the data support comes first."""
+    where, values = _estimates(scope)
     return Query(
         f"""
-SELECT verdict, category, scope, threshold, ci_low, ci_high, p_value, model, explained_by, cluster
-FROM size_thresholds {where} ORDER BY verdict, p_value NULLS LAST, category""",
+SELECT verdict, category, cluster, scope, threshold, ci_low, ci_high, explained_by, rule, ratio, p_value, q_value, model,
+  groups
+FROM size_thresholds {where}
+ORDER BY {_FIRM}, cluster <> '{EVERYWHERE}', category <> 'any', p_value NULLS LAST, category, cluster, scope""",
         values,
     )
 
 
 def effects(scope: Scope, factor: str) -> Query:
-    """Estimated effects of a factor, crude and adjusted side by side."""
-    where, values = scope.where(more=["factor = $factor"], given={"factor": factor})
+    """Estimated effects of a factor, crude and adjusted side by side; what the data support comes first."""
+    where, values = _estimates(scope, "factor = $factor", factor=factor)
     return Query(
         f"""
-SELECT category, level, reference, adjusted_for, verdict, estimate, ci_low, ci_high, p_value, q_value, groups, failures,
-       session_hours, method, cluster
-FROM effects {where} ORDER BY category, level, adjusted_for NULLS FIRST""",
+SELECT verdict, category, outcome, cluster, level, reference, adjusted_for, estimate, ci_low, ci_high, rule, p_value,
+  q_value, groups, failures, session_hours, method
+FROM effects {where}
+ORDER BY {_FIRM}, cluster <> '{EVERYWHERE}', category <> 'any', category, cluster, level, outcome,
+  adjusted_for NULLS FIRST, method""",
         values,
     )
 

@@ -48,18 +48,20 @@ ORDER BY category, calico_version""",
 
 
 def exposure(scope: Scope) -> Query:
-    """Observed session-hours by version and size class: an empty field is a comparison that cannot be made."""
-    where, values = scope.where(time="bucket", group="group_name")
+    """Session-hours and failures by version and size class, as the estimates were made from them.
+
+    An empty field is a comparison that cannot be made. Estimates are of all times, so the time range is left out.
+    """
+    where, values = Scope(scope.cluster, scope.group).where(group="group_name", more=["category = 'any'"])
     return Query(
         f"""
 SELECT coalesce(calico_version, '–') AS calico_version,
-       coalesce(CAST(configured_peers // {CLASS_WIDTH} * {CLASS_WIDTH} AS VARCHAR), '–') AS peers_from,
-       configured_peers // {CLASS_WIDTH} AS size_class, round(sum(session_hours), 3) AS session_hours,
+       coalesce(CAST(size // {CLASS_WIDTH} * {CLASS_WIDTH} AS VARCHAR), '–') AS peers_from,
+       size // {CLASS_WIDTH} AS size_class, sum(session_hours) AS session_hours,
+       CAST(sum(failures) AS BIGINT) AS failures, sum(failures) / nullif(sum(session_hours), 0) AS rate,
        count(DISTINCT (cluster, group_name)) AS groups
-FROM (
-  SELECT DISTINCT cluster, group_name, bucket, calico_version, configured_peers, session_hours
-    FROM failure_rates {where}
-)
-GROUP BY ALL ORDER BY calico_version, size_class""",
+FROM exposure {where}
+GROUP BY ALL HAVING sum(session_hours) > 0
+ORDER BY calico_version, size_class""",
         values,
     )

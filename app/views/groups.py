@@ -74,10 +74,13 @@ def _one_group(scope: Scope) -> None:
 
 
 def _forecast(cluster: str, group: str) -> None:
-    query = groups.growth(cluster, group)
-    told = forecast.predict(store.frame(query, 20_000))
-    st.markdown(f"**{t('groups.forecast')}** {md(forecast.words(told))}")
-    show.sql_of(query, "groups-forecast")
+    query = groups.forecasts(cluster, group)
+    found = store.frame(query)
+    st.markdown(f"**{t('groups.forecast')}** {md(forecast.words(found.row(0, named=True) if found.height else None))}")
+    if found.height:
+        with st.expander(t("groups.forecasts"), icon=":material/trending_up:"):
+            st.caption(t("groups.forecasts_about"))
+            show.table(query, "groups-forecast")
 
 
 def _rates(scope: Scope) -> None:

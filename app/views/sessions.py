@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import charts, filters, linked, palette, session_view, show, store, times
+from app import filters, linked, maps, palette, session_view, show, store, times
 from app.queries import sessions
 from app.queries.base import Scope
 from app.texts import t, word
@@ -34,9 +34,8 @@ def _map(scope: Scope) -> None:
         show.sql_of(query, "sessions-map")
         return
     st.caption(t("sessions.map_about", n=sessions.MAP_NODES))
-    show.picture(
-        charts.heat(times.axis(found), scope.cluster is None), query, "sessions-map", t("sessions.map"), brush=True
-    )
+    chart = maps.heat(times.axis(found), scope.cluster is None)
+    show.picture(chart, query, "sessions-map", t("sessions.map"), brush=True, click=True)
 
 
 def _ends(scope: Scope) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import charts, fixes, linked, show, store
+from app import charts, fixes, linked, maps, show, store
 from app.queries import groups, versions
 from app.queries.base import Scope
 from app.texts import t, word
@@ -47,9 +47,9 @@ def _exposure(scope: Scope) -> None:
     query = versions.exposure(scope)
     found = store.frame(query)
     if found.is_empty():
-        show.empty(t("groups.no_rates"))
+        show.empty(t("versions.no_exposure"))
         return
-    show.picture(charts.exposure(found), query, "versions-exposure", t("versions.exposure"))
+    show.picture(maps.exposure(found), query, "versions-exposure", t("versions.exposure"))
 
 
 def _crude(scope: Scope) -> None:

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app import access, fixes, forecast, safe, show, times
+from app import access, fixes, forecast, maps, safe, show, times
+from app.queries import logs
 from app.queries.base import Query, Scope
 from app.texts import LANGUAGES, catalogue
 from jobs import app as command
@@ -34,6 +35,7 @@ BY_VALUE = {
     "severity",
     "word",
     "forecast",
+    "limit",
     "filter",
     "incidents",
     "templates",
@@ -120,27 +122,67 @@ def test_csv_defuses_formulas() -> None:
     assert back.equals(result.frame)
 
 
-def _counts(peers: list[int], limit: int | None = 150) -> pl.DataFrame:
-    start = datetime(2026, 1, 1, tzinfo=UTC)
-    rows = [
-        {"moment": start + timedelta(days=day), "peers": number, "key_limit": limit} for day, number in enumerate(peers)
-    ]
-    return pl.DataFrame(rows, schema={"moment": pl.Datetime("us", "UTC"), "peers": pl.Int64, "key_limit": pl.Int64})
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [({"verdict": "reached", "headroom": -5.0}, "it is reached"),
+     ({"verdict": "not_enough_data"}, "fewer than six days"),
+     ({"verdict": "not_growing", "growth_per_day": -0.5}, "does not grow"),
+     ({"verdict": "growing", "growth_per_day": 1.0}, "more than two years away"),
+     ({"verdict": "growing", "growth_per_day": 1.0, "meets_at": datetime(2027, 1, 2, tzinfo=UTC),
+       "meets_earliest": datetime(2026, 12, 1, tzinfo=UTC)}, "met about 2027-01-02 00:00 (95 % between 2026-12-01 00:00"),
+     ({"verdict": "not_enough_data", "limit_value": None, "limit_name": None}, "no limit is known")],
+)  # fmt: skip
+def test_forecast_in_words(row: dict[str, object], said: str) -> None:
+    told = {"reflector": "rr-1", "configured_peers": 140, "limit_name": "md5_key_limit", "limit_value": 150.0,
+            "growth_per_day": None, "meets_at": None, "meets_earliest": None, "meets_latest": None}  # fmt: skip
+    assert said in forecast.words(told | row)
+
+
+def test_forecast_of_a_group_that_nobody_counted() -> None:
+    assert "no size of this group is known" in forecast.words(None)
+
+
+def test_neighbouring_fields_that_say_the_same_become_one() -> None:
+    percents = [0.0, 0.0, 50.0, 50.0, 50.0, 0.0]
+    moments = [0, 1, 2, 3, 5, 6]  # nobody looked at 4
+    frame = pl.DataFrame({"cluster": "c", "node": "n", "moment": moments, "failing_percent": percents}).with_columns(
+        until=pl.col("moment") + 1
+    )
+    found = maps.joined(frame).select("moment", "until", "failing_percent").rows()
+    assert found == [(0, 2, 0.0), (2, 4, 50.0), (5, 6, 50.0), (6, 7, 0.0)]
+
+
+def test_counting_and_paging_do_not_sort_everything() -> None:
+    query = Query("SELECT a FROM t", {}, order="a DESC")
+    assert query.counted().text == "SELECT count(*) AS n FROM (SELECT a FROM t)"
+    assert query.first(10).text == "SELECT a FROM t\nORDER BY a DESC\nLIMIT 11"
+    assert query.page(10, 3).text == "SELECT a FROM t\nORDER BY a DESC\nLIMIT 10 OFFSET 20"
+    assert query.literal() == "SELECT a FROM t\nORDER BY a DESC"
 
 
 @pytest.mark.parametrize(
-    ("peers", "limit", "kind"),
-    [([], 150, "no_limit"), ([10], None, "no_limit"), ([155], 150, "over"), ([10, 20], 150, "short"),
-     ([100] * 20, 150, "steady"), (list(range(100, 120)), 150, "meets"), ([100] * 30 + [101], 15000, "far")],
+    "wanted",
+    [logs.Wanted(), logs.Wanted(text="MD5"), logs.Wanted(text="100%_"), logs.Wanted(only={"component": ["bird"]}),
+     logs.Wanted(only={name: ["x"] for name in logs.FACETS}), logs.Wanted(without={"category": ["benign"]})],
 )  # fmt: skip
-def test_forecast(peers: list[int], limit: int | None, kind: str) -> None:
-    assert forecast.predict(_counts(peers, limit)).kind == kind
+def test_the_summary_of_records_reconciles(snapshot: Snapshot, wanted: logs.Wanted) -> None:
+    """What one reading of the records counts is what each question by itself would find."""
 
+    def ask(query: Query) -> pl.DataFrame:
+        return snapshot.frame(query.text, query.params)
 
-def test_forecast_of_even_growth_is_exact() -> None:
-    told = forecast.predict(_counts(list(range(100, 120))))
-    assert told.per_day == pytest.approx(1)
-    assert told.at == datetime(2026, 1, 20, tzinfo=UTC) + timedelta(days=32)
+    found = ask(logs.summary(Scope(), wanted, 3600))
+    by_time = found.filter(pl.col("facet") == "moment")
+    assert by_time["events"].sum() == ask(logs.records(Scope(), wanted).counted()).item()
+    alone = ask(logs.over_time(Scope(), wanted, 3600))
+    same = by_time.drop_nulls("moment").select("moment", "events", category="value").sort("moment", "category")
+    assert same.rows() == alone.select("moment", "events", "category").rows()
+    for facet in logs.FACETS:
+        where, values = wanted.where(Scope(), leave=facet)
+        most = snapshot.frame(
+            f"SELECT max(n) FROM (SELECT count(*) AS n FROM log_events {where} GROUP BY {facet})", values
+        )
+        assert found.filter(pl.col("facet") == facet)["events"].max() == most.item()
 
 
 @pytest.mark.parametrize(
