@@ -129,26 +129,30 @@ def _finding(incident: Incident, world: World, causes: Catalogue) -> Finding:
 
 def _joined(findings: list[Finding], world: World, causes: Catalogue, owners: Owners) -> list[Finding]:
     """Put together the incidents of sessions that turned out to have one cause, at one place and time."""
-    kept: list[Finding] = []
+    kept: list[tuple[Incident, list[Finding]]] = []
     for finding in findings:
+        cause = finding.best.cause.id
         twin = next(
             (
-                k for k, other in enumerate(kept)
-                if finding.best.cause.id == other.best.cause.id != UNDETERMINED
-                and may_be_one(other.incident, finding.incident)
+                k for k, (whole, parts) in enumerate(kept)
+                if cause == parts[0].best.cause.id != UNDETERMINED and may_be_one(whole, finding.incident)
             ),
             None,
         )  # fmt: skip
         if twin is None:
-            kept.append(finding)
-            continue
-        whole = merged(world.facts.cluster, kept[twin].incident, finding.incident, owners)
-        joint = _finding(whole, world, causes)
-        if joint.best.cause.id == finding.best.cause.id:
-            kept[twin] = joint
+            kept.append((finding.incident, [finding]))
         else:
-            kept.append(finding)
-    return kept
+            whole, parts = kept[twin]
+            kept[twin] = (merged(world.facts.cluster, whole, finding.incident, owners), [*parts, finding])
+    return [finding for whole, parts in kept for finding in _one_or_parts(whole, parts, world, causes)]
+
+
+def _one_or_parts(whole: Incident, parts: list[Finding], world: World, causes: Catalogue) -> list[Finding]:
+    """The joint finding when the whole has the cause of its parts, else these."""
+    if len(parts) == 1:
+        return parts
+    joint = _finding(whole, world, causes)
+    return [joint] if joint.best.cause.id == parts[0].best.cause.id else parts
 
 
 _SEVERITY = {"critical": 0, "error": 1, "warning": 2, "info": 3}

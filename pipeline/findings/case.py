@@ -64,6 +64,16 @@ class World:
         parts = self.intervals.partition_by("speaker", as_dict=True, maintain_order=True)
         return {str(key[0]): frame for key, frame in parts.items()}
 
+    @cached_property
+    def stretches_up(self) -> dict[str, pl.DataFrame]:
+        """Stretches in which sessions were up, by speaker, with the far end in a column ``far``."""
+        up = self.intervals.filter(pl.col("state") == "up").select(
+            "speaker", "peer", "peer_node", "source_path", "byte_offset", "started_at", "ended_at",
+            far=pl.coalesce("peer_node", pl.format("@{}", pl.col("peer").fill_null("None"))),
+        )  # fmt: skip
+        parts = up.partition_by("speaker", as_dict=True, maintain_order=True)
+        return {str(key[0]): frame for key, frame in parts.items()}
+
     def last_configured(self, speaker: str) -> dict[str, datetime | None]:
         """Nodes that a speaker had a session configured with, and when that was last seen."""
         found = self._configured_until.get(speaker)
@@ -172,33 +182,47 @@ class Case:
         return tuple(end for failure in self.incident.failures for end in failure.ends)
 
     @cached_property
+    def _columns(self) -> dict[str, tuple[Any, ...]]:
+        values = zip(*self.ends, strict=True) if self.ends else (() for _ in End._fields)
+        return dict(zip(End._fields, values, strict=True))
+
+    def column(self, name: str) -> tuple[Any, ...]:
+        """One field of all ends, in their order: large incidents are asked by columns, not end by end."""
+        return self._columns[name]
+
+    @cached_property
+    def far(self) -> list[str]:
+        """The far end of each end, as :attr:`End.far` says it."""
+        told = zip(self.column("peer_node"), self.column("peer"), self.column("protocol"), strict=True)
+        return [node or peer or protocol or "?" for node, peer, protocol in told]
+
+    @cached_property
+    def places(self) -> list[str]:
+        """The place of each end, as :attr:`End.place` says it."""
+        return [node or speaker for node, speaker in zip(self.column("node"), self.column("speaker"), strict=True)]
+
+    @cached_property
     def end_groups(self) -> tuple[EndGroup, ...]:
         """The ends with the same error texts, put together: there are few such lists, however many ends."""
-        groups: dict[tuple[str, ...], tuple[list[int], set[tuple[str, str]]]] = {}
-        position = 0
-        for failure in self.incident.failures:
-            for end in failure.ends:
-                found = groups.get(end.errors)
-                if found is None:
-                    found = groups[end.errors] = ([], set())
-                found[0].append(position)
-                found[1].add(failure.session)
-                position += 1
+        owners = [failure.session for failure in self.incident.failures for _ in failure.ends]
+        positions: dict[tuple[str, ...], list[int]] = {}
+        for position, errors in enumerate(self.column("errors")):
+            positions.setdefault(errors, []).append(position)
         return tuple(
             EndGroup(
-                errors, positions, sessions,
-                frozenset(self.ends[k].place for k in positions), frozenset(self.ends[k].far for k in positions),
+                errors, found, {owners[k] for k in found}, frozenset(self.places[k] for k in found),
+                frozenset(self.far[k] for k in found),
             )
-            for errors, (positions, sessions) in groups.items()
+            for errors, found in positions.items()
         )  # fmt: skip
 
     @cached_property
     def _quote_order(self) -> list[int]:
         """For each end its place in the order of quoting."""
-        ends = self.ends
-        near = {name: k for k, name in enumerate(sorted({e.place for e in ends}, key=natural))}
-        far = {name: k for k, name in enumerate(sorted({e.far for e in ends}, key=natural))}
-        return [near[end.place] * len(far) + far[end.far] for end in ends]
+        near = {name: k for k, name in enumerate(sorted(set(self.places), key=natural))}
+        far = {name: k for k, name in enumerate(sorted(set(self.far), key=natural))}
+        width = len(far)
+        return [near[place] * width + far[name] for place, name in zip(self.places, self.far, strict=True)]
 
     def quoted(self, positions: Iterable[int] | None = None, limit: int = PROOFS) -> tuple[Proof, ...]:
         """Proofs of the ends at these positions of ``ends``; of all when none are given."""
@@ -209,9 +233,8 @@ class Case:
     @cached_property
     def names(self) -> tuple[str, ...]:
         """Every node in the incident, at the centre or not."""
-        found = set(self.incident.nodes) | set(self.incident.hubs)
-        found |= {n for end in self.ends for n in (end.node, end.peer_node) if n}
-        return tuple(sorted(found))
+        found = {*self.incident.nodes, *self.incident.hubs, *self.column("node"), *self.column("peer_node")}
+        return tuple(sorted(name for name in found if name))
 
     @cached_property
     def both_seen(self) -> bool:
@@ -222,8 +245,9 @@ class Case:
     @cached_property
     def unseen(self) -> tuple[str, ...]:
         """Far ends of which nothing at all was collected."""
-        far = {end.far for end in self.ends if (end.peer_node or "") not in self.world.ends}
-        return tuple(sorted(far))
+        known = self.world.ends
+        pairs = set(zip(self.far, self.column("peer_node"), strict=True))
+        return tuple(sorted({far for far, node in pairs if (node or "") not in known}))
 
     @cached_property
     def window(self) -> tuple[datetime | None, datetime | None]:
@@ -255,8 +279,19 @@ class Case:
         return chosen
 
     @cached_property
-    def _failing(self) -> frozenset[tuple[str, str]]:
-        return frozenset((min(pair), max(pair)) for pair in self.incident.sessions)
+    def _failing_with(self) -> dict[str, list[str]]:
+        """For each speaker the far ends of its failing sessions."""
+        found: dict[str, list[str]] = {}
+        for first, second in self.incident.sessions:
+            found.setdefault(first, []).append(second)
+            found.setdefault(second, []).append(first)
+        return found
+
+    @cached_property
+    def restarts(self) -> list[tuple[str, datetime]]:
+        """The nodes whose daemon started around the loss of one of their sessions, and when."""
+        planned = self.world.planned
+        return sorted({start for failure in self.incident.failures for start in planned.restarted(failure)})
 
     @cached_property
     def _answers(self) -> dict[Any, Any]:
@@ -269,26 +304,22 @@ class Case:
             self._answers[key] = ask()
         return self._answers[key]
 
-    def up_elsewhere(self, name: str) -> list[dict[str, Any]]:
-        """Sessions of a node that were up at some time during the incident and are not part of it."""
-        found: list[dict[str, Any]] = self.remembered(("up", name), lambda: self._up_elsewhere(name))
+    def up_elsewhere(self, name: str) -> tuple[int, dict[str, Any]]:
+        """How many stretches of a node's other sessions were up during the incident, and the first of them."""
+        found: tuple[int, dict[str, Any]] = self.remembered(("up", name), lambda: self._up_elsewhere(name))
         return found
 
-    def _up_elsewhere(self, name: str) -> list[dict[str, Any]]:
-        frame = self.world.ends.get(name)
+    def _up_elsewhere(self, name: str) -> tuple[int, dict[str, Any]]:
+        frame = self.world.stretches_up.get(name)
         if frame is None:
-            return []
+            return 0, {}
         begun, done = self.incident.started_at, self.incident.ended_at or self.world.data_end
-        up = frame.filter(pl.col("state") == "up")
+        up = frame
         if begun is not None and done is not None:
             up = up.filter((pl.col("ended_at") > begun + SETTLE) & (pl.col("started_at") <= done))
-        columns = ["speaker", "end", "peer", "peer_node", "source_path", "byte_offset", "started_at"]
-        rows = []
-        for row in up.select(columns).iter_rows(named=True):
-            far = row["peer_node"] or f"@{row['peer']}"
-            if (min(name, far), max(name, far)) not in self._failing:
-                rows.append(row)
-        return rows
+        failing = self._failing_with.get(name, ())
+        others = up.filter(~pl.col("far").is_in(failing)) if failing else up
+        return others.height, others.row(0, named=True) if others.height else {}
 
     def printed(self, node: str, text: str = "the daemon answers") -> Proof | None:
         """A status table that a node's daemon printed while the incident lasted."""

@@ -24,13 +24,13 @@ def common_fields(case: Case) -> dict[str, str]:
         "started": incident.started_at.strftime("%Y-%m-%d %H:%M:%S UTC") if incident.started_at else "",
         "ended": incident.ended_at.strftime("%Y-%m-%d %H:%M:%S UTC") if incident.ended_at else "",
         "events": str(incident.events), "category": incident.category.replace("_", " "),
-        "peers": listed({end.far for end in case.ends} - set(incident.nodes)),
-        "places": listed(end.place.lstrip("?") for end in case.ends),
-        "peer_addresses": listed(end.peer for end in case.ends if end.peer),
+        "peers": listed(set(case.far) - set(incident.nodes)),
+        "places": listed(place.lstrip("?") for place in set(case.places)),
+        "peer_addresses": listed(peer for peer in set(case.column("peer")) if peer),
     }  # fmt: skip
     if incident.kind == "missing":
         fields["sessions"] = ""
-        fields["absent"] = f"{_count(count, 'session')} of {', '.join(sorted({e.place for e in case.ends}))}"
+        fields["absent"] = f"{_count(count, 'session')} of {', '.join(sorted(set(case.places)))}"
     if incident.records is not None:
         fields["records"] = _count(incident.records.height, "log line")
         fields["record_text"] = _first_text(case)
@@ -53,11 +53,9 @@ def ends_paragraph(case: Case) -> str:
     if not case.ends:
         return ""
     hubs = set(case.incident.hubs)
-    sides = (
-        ("hub", [end for end in case.ends if end.node in hubs]),
-        ("member", [end for end in case.ends if end.node not in hubs]),
-    )
-    lines = [line for _, ends in sides for line in _views(ends)]
+    last = dict(zip(zip(case.column("speaker"), case.far, strict=True), case.ends, strict=True)).values()
+    sides = ([end for end in last if end.node in hubs], [end for end in last if end.node not in hubs])
+    lines = [line for ends in sides for line in _views(ends)]
     if case.unseen:
         lines.append(f"Not seen: {listed(case.unseen)} (nothing was collected from there).")
     return "What each end shows:\n" + "\n".join(lines)
@@ -65,7 +63,7 @@ def ends_paragraph(case: Case) -> str:
 
 def _views(ends: list[End]) -> list[str]:
     views: dict[str, list[End]] = defaultdict(list)
-    for end in _last_of_each(ends):
+    for end in ends:
         views[_view(end)].append(end)
     ranked = sorted(views.items(), key=lambda pair: (-len(pair[1]), pair[0]))
     lines = []
@@ -87,13 +85,6 @@ def _view(end: End) -> str:
     if end.bgp_state in (None, "Idle", "Connect", "Active", "OpenSent", "OpenConfirm"):
         return end.told_error or shown_by(end)
     return shown_by(end)
-
-
-def _last_of_each(ends: list[End]) -> list[End]:
-    last: dict[tuple[str, str], End] = {}
-    for end in ends:
-        last[(end.speaker, end.far)] = end
-    return list(last.values())
 
 
 def unseen_proofs(case: Case) -> list[Proof]:

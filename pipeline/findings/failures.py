@@ -191,7 +191,7 @@ _ERRORS = End._fields.index("errors")
 
 
 def _end(row: tuple[Any, ...]) -> End:
-    return End(*row[:_ERRORS], tuple(row[_ERRORS] or ()), *row[_ERRORS + 1 :])
+    return End._make((*row[:_ERRORS], tuple(row[_ERRORS] or ()), *row[_ERRORS + 1 :]))
 
 
 def _is_startup(failure: Failure, both_since: datetime | None, data_end: datetime | None) -> bool:

@@ -88,14 +88,17 @@ class _Cluster:
     def take(self, failure: Failure) -> None:
         self.failures.append(failure)
         self.nodes.update(failure.session)
-        if failure.started_at is not None:
-            self.last_start = max(self.last_start or failure.started_at, failure.started_at)
-        if failure.ended_at is None:
+        begun, ended, session = failure.started_at, failure.ended_at, failure.session
+        if begun is not None and (self.last_start is None or begun > self.last_start):
+            self.last_start = begun
+        if ended is None:
             self.is_open = True
             return
-        self.last_end = max(self.last_end or failure.ended_at, failure.ended_at)
-        before = self.session_ends.get(failure.session, failure.ended_at)
-        self.session_ends[failure.session] = max(before, failure.ended_at)
+        if self.last_end is None or ended > self.last_end:
+            self.last_end = ended
+        before = self.session_ends.get(session)
+        if before is None or ended > before:
+            self.session_ends[session] = ended
 
     def absorb(self, other: _Cluster) -> None:
         for failure in other.failures:
@@ -198,11 +201,13 @@ def _incident(cluster: str, found: _Cluster, owner: Owners) -> Incident:
     ends = [f.ended_at for f in failures]
     named = Counter(group for group in map(owner.of, failures) if group is not None)
     group = max(named, key=lambda g: (named[g], g.name)) if named else None
-    hubs, nodes = _places(failures, group)
+    sessions = sorted({f.session for f in failures})
+    hubs, nodes = _places(sessions, group)
     category = found.reason if found.work is None else _common([f.category for f in failures])
     started = min(starts, default=None)
+    names = sorted(map("|".join, sessions))
     return Incident(
-        incident_id=content_id(cluster, found.work or "session", category, str(started), *_names(failures)),
+        incident_id=content_id(cluster, found.work or "session", category, str(started), *names),
         kind="planned" if found.work else "session",
         category=category,
         started_at=started,
@@ -211,31 +216,26 @@ def _incident(cluster: str, found: _Cluster, owner: Owners) -> Incident:
     )  # fmt: skip
 
 
-def _names(failures: tuple[Failure, ...]) -> list[str]:
-    return sorted({"|".join(f.session) for f in failures})
-
-
 def _common(categories: list[str]) -> str:
     counted = Counter(categories)
     return max(sorted(counted), key=lambda category: counted[category])
 
 
-def _places(failures: tuple[Failure, ...], group: Group | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _places(sessions: list[tuple[str, str]], group: Group | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The reflectors that stand in the failing sessions, and the nodes that lost a session by it."""
-    involved = {name for f in failures for name in f.session if not name.startswith(("?", "#"))}
+    involved = {name for session in sessions for name in session if not name.startswith(("?", "#"))}
     reflectors = set(group.reflectors) if group is not None and group.kind != "mesh" else set()
     centres = {name for name in involved if name.lstrip("@") in reflectors}
     suffering = set()
-    for first, second in (f.session for f in failures):
+    for first, second in sessions:
         both_centres = first in centres and second in centres
         suffering |= {n for n in (first, second) if both_centres or n not in centres}
-    hubs = centres or _middle(failures)
+    hubs = centres or _middle(sessions)
     return tuple(sorted(hubs)), tuple(sorted(n for n in suffering if n in involved and not n.startswith("@")))
 
 
-def _middle(failures: tuple[Failure, ...]) -> set[str]:
+def _middle(sessions: list[tuple[str, str]]) -> set[str]:
     """The one node that all failing sessions have in common, when there are several sessions."""
-    sessions = {f.session for f in failures}
     if len(sessions) < 2:
         return set()
     common = set.intersection(*(set(session) for session in sessions))

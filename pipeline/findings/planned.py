@@ -86,7 +86,7 @@ class PlannedWork:
 
     def restarted(self, failure: Failure) -> list[tuple[str, datetime]]:
         """The speakers of a lost session whose daemon started around the loss, and when."""
-        if failure.started_at is None or not failure.had_been_up:
+        if failure.started_at is None or not failure.had_been_up or self._starts.keys().isdisjoint(failure.session):
             return []
         until = failure.ended_at or failure.started_at + RESTART_WINDOW
         return [

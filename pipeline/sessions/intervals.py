@@ -14,7 +14,7 @@ import polars as pl
 
 from pipeline.sessions.coverage import session_stretches
 from pipeline.sessions.facts import TIME, ClusterFacts
-from pipeline.sessions.observations import DOWN, END, GONE, UP
+from pipeline.sessions.observations import DOWN, END, GONE, KEY, UP
 from pipeline.sessions.reasons import BARE, HEALTHY, SOFT
 from pipeline.sessions.settings import DEFAULTS, SessionSettings
 
@@ -63,15 +63,13 @@ def _in_stretches(observations: pl.DataFrame, stretches: pl.DataFrame) -> pl.Dat
         check_sortedness=False,
     )  # fmt: skip
     undated = observations.filter(pl.col("ts").is_null())
-    return pl.concat([undated, joined], how="diagonal_relaxed").sort(
-        [*END, "ts"], nulls_last=False, maintain_order=True
-    )
+    return pl.concat([undated, joined], how="diagonal_relaxed").sort([KEY, "ts"], nulls_last=False, maintain_order=True)
 
 
 def _runs(observations: pl.DataFrame) -> pl.DataFrame:
     """Neighbouring observations of one end with the same status and stretch, as one row each."""
-    changed = (pl.col("status") != pl.col("status").shift(1).over(END)).fill_null(True) | (
-        pl.col("stretch_start").ne_missing(pl.col("stretch_start").shift(1).over(END))
+    changed = (pl.col("status") != pl.col("status").shift(1).over(KEY)).fill_null(True) | (
+        pl.col("stretch_start").ne_missing(pl.col("stretch_start").shift(1).over(KEY))
     )
     error = pl.col("error").drop_nulls()
     explained = pl.col("error").is_not_null()
@@ -80,10 +78,10 @@ def _runs(observations: pl.DataFrame) -> pl.DataFrame:
         pl.coalesce(pl.col("source_path").filter(explained).first(), pl.col("source_path").first()),
     )
     return (
-        observations.with_columns(_run=changed.cum_sum().over(END))
-        .group_by([*END, "_run"], maintain_order=True)
+        observations.with_columns(_run=changed.cum_sum().over(KEY))
+        .group_by([KEY, "_run"], maintain_order=True)
         .agg(
-            pl.col("node", "peer", "peer_node", "protocol").drop_nulls().first(),
+            pl.col(*END).first(), pl.col("node", "peer", "peer_node", "protocol").drop_nulls().first(),
             state=pl.col("status").first(), started_at=pl.col("ts").first(), last_seen=pl.col("ts").last(),
             stretch_end=pl.col("stretch_end").last(), stretch_start=pl.col("stretch_start").last(),
             how=pl.col("observed_by").first(), first_error=error.first(), last_error=error.last(),
@@ -99,7 +97,7 @@ def _runs(observations: pl.DataFrame) -> pl.DataFrame:
             category=pl.when(pl.col("state") == UP).then(pl.lit(HEALTHY))
             .when(pl.col("state") == DOWN).then(pl.coalesce("_reason", "_soft", pl.lit(BARE))),
             how=pl.col("how").replace_strict(_HOW, default="snapshot", return_dtype=pl.String),
-            is_first=pl.int_range(pl.len()).over(END) == 0,
+            is_first=pl.int_range(pl.len()).over(KEY) == 0,
         )
     )  # fmt: skip
 
@@ -108,13 +106,13 @@ def _closed(runs: pl.DataFrame, data_end: object, settings: SessionSettings) -> 
     """Give each run its end: the next run of the end, the end of coverage, or the end of the data."""
 
     def after(name: str) -> pl.Expr:
-        return pl.col(name).shift(-1).over(END)
+        return pl.col(name).shift(-1).over(KEY)
 
     same = (after("stretch_start") == pl.col("stretch_start")).fill_null(False)
     is_last = after("state").is_null()
     hole = after("started_at").is_not_null() & ~same
     lost = is_last & (pl.lit(data_end, dtype=TIME) - pl.col("stretch_end") > settings.snapshot_gap).fill_null(False)
-    before_same = (pl.col("stretch_start").shift(1).over(END) == pl.col("stretch_start")).fill_null(False)
+    before_same = (pl.col("stretch_start").shift(1).over(KEY) == pl.col("stretch_start")).fill_null(False)
     return runs.with_columns(
         ended_at=pl.when(same).then(after("started_at")).otherwise(pl.col("stretch_end")),
         how_ended=pl.when(same).then(after("how")).when(hole | lost).then(pl.lit("unobserved"))

@@ -7,6 +7,7 @@ error names. The order matters: the first pattern that is found decides.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 import polars as pl
 
@@ -44,6 +45,7 @@ REASONS: tuple[tuple[str, str], ...] = (
 _COMPILED = tuple((re.compile(pattern), category) for pattern, category in REASONS)
 
 
+@lru_cache(maxsize=10_000)
 def category_of(error: str | None) -> str:
     """Category of one last-error text; no text is a session that is down without saying why."""
     if not error:

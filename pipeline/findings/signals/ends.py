@@ -61,8 +61,8 @@ def category(case: Case, categories: list[str]) -> Sign:
     if case.incident.records is not None:
         seen = case.incident.category in categories
         return Sign(seen, proofs_of_records(case.incident.records) if seen else ())
-    matching = [k for k, end in enumerate(case.ends) if end.category in categories]
-    return Sign(bool(matching), case.quoted(matching), {"category_nodes": listed(case.ends[k].place for k in matching)})
+    matching = [k for k, name in enumerate(case.column("category")) if name in categories]
+    return Sign(bool(matching), case.quoted(matching), {"category_nodes": listed(case.places[k] for k in matching)})
 
 
 @signal
@@ -70,7 +70,7 @@ def bare_state(case: Case) -> Sign:
     """Every end that was seen is not established and names no error."""
     if not case.ends:
         return Sign(None)
-    if any(end.category != BARE or end.last_error for end in case.ends):
+    if set(case.column("category")) != {BARE} or any(case.column("last_error")):
         return Sign(False)
     return Sign(True, case.quoted())
 
@@ -84,9 +84,9 @@ def both_ends_seen(case: Case) -> Sign:
 @signal
 def passive_everywhere(case: Case) -> Sign:
     """Every end that was seen waits for the other one to dial."""
-    states = [end.bgp_state for end in case.ends if end.bgp_state]
-    if not states:
-        return Sign(None)
+    states = [state for state in case.column("bgp_state") if state]
+    if "Passive" not in states:
+        return Sign(False if states else None)
     waiting = [end for end in case.ends if end.bgp_state == "Passive"]
     if len(waiting) < len(states):
         return Sign(False)
@@ -103,11 +103,11 @@ def alike_towards_all(case: Case, pattern: str = "", least: int = 2) -> Sign:
 
     Alike is: each end's error has ``pattern``; without one, each end dials (Connect, Active) and names no error.
     """
-    speakers = {end.speaker for end in case.ends}
+    speakers = set(case.column("speaker"))
     if len(speakers) != 1 or len(case.unseen) < least:
         return Sign(False if case.ends else None)
     (speaker,) = speakers
-    if len(case.unseen) < len({end.far for end in case.ends}) or case.up_elsewhere(speaker):
+    if len(case.unseen) < len(set(case.far)) or case.up_elsewhere(speaker)[0]:
         return Sign(False)
     if pattern:
         alike = all(first_match(pattern, group.errors) is not None for group in case.end_groups)
@@ -122,17 +122,19 @@ def only_probes(case: Case) -> Sign:
     """Nothing but readiness verdicts speaks of the sessions."""
     if not case.ends:
         return Sign(None)
-    return Sign(all(end.observed_by == "probe" for end in case.ends), case.quoted())
+    return Sign(set(case.column("observed_by")) == {"probe"}, case.quoted())
 
 
 @signal
 def second_protocol(case: Case) -> Sign:
     """The failing end has a twin: another protocol of the same daemon to the same address that is up."""
     up = case.world.protocols_up
-    for end in case.ends:
-        if end.peer is None or end.protocol is None:
+    ways = dict.fromkeys(zip(case.column("speaker"), case.column("peer"), case.column("protocol"), strict=True))
+    for speaker, peer, protocol in ways:
+        if peer is None or protocol is None:
             continue
-        twin = next((name for name in up.get((end.speaker, end.peer), ()) if name != end.protocol), None)
+        twin = next((name for name in up.get((speaker, peer), ()) if name != protocol), None)
         if twin is not None:
-            return Sign(True, proofs_of_ends([end]), {"protocol": end.protocol, "twin": twin})
+            end = next(e for e in case.ends if (e.speaker, e.peer, e.protocol) == (speaker, peer, protocol))
+            return Sign(True, proofs_of_ends([end]), {"protocol": protocol, "twin": twin})
     return Sign(False)

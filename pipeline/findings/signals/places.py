@@ -11,7 +11,8 @@ from pipeline.findings.signals.base import signal
 def whole_hub(case: Case, share: float = 0.5, least: int = 3) -> Sign:
     """At least ``share`` of the sessions of one reflector (and ``least`` of them) fail together."""
     for hub in case.incident.hubs:
-        lost = {end.far for end in case.ends if end.node == hub} | {end.place for end in case.ends if end.far == hub}
+        ways = set(zip(case.column("node"), case.places, case.far, strict=True))
+        lost = {far for node, _, far in ways if node == hub} | {place for _, place, far in ways if far == hub}
         frame = case.world.ends.get(hub)
         total = max(frame["end"].n_unique() if frame is not None else 0, len(lost))
         if len(lost) >= least and len(lost) >= share * total:
@@ -50,10 +51,16 @@ def far_end_alive(case: Case) -> Sign:
     return Sign(seen, alive[0] if seen else ())
 
 
+def _complained_of(case: Case) -> set[str]:
+    """Far nodes of which an end names an error."""
+    told = set(zip(case.column("peer_node"), map(bool, case.column("last_error")), strict=True))
+    return {node for node, error in told if node and error}
+
+
 @signal
 def far_end_answers(case: Case) -> Sign:
     """A far end that others complain of was alive meanwhile by its own account."""
-    complained = {end.peer_node for end in case.ends if end.last_error and end.peer_node}
+    complained = _complained_of(case)
     if not complained:
         return Sign(None)
     known = [node for node in sorted(complained) if node in case.world.seen]
@@ -66,7 +73,7 @@ def far_end_answers(case: Case) -> Sign:
 @signal
 def far_end_silent(case: Case) -> Sign:
     """A far end that others complain of had been observed before, and nothing came from it meanwhile."""
-    complained = {end.peer_node for end in case.ends if end.last_error and end.peer_node}
+    complained = _complained_of(case)
     silent = [n for n in sorted(complained) if n in case.world.seen and not _life(case, n)]
     if not complained or not (complained & case.world.seen):
         return Sign(None)
@@ -78,9 +85,8 @@ def far_end_silent(case: Case) -> Sign:
 
 def _life(case: Case, node: str) -> Proof | None:
     """A sign of life of a node's daemon after the incident began."""
-    up = case.up_elsewhere(node)
-    if up:
-        row = up[0]
+    count, row = case.up_elsewhere(node)
+    if count:
         text = f"session with {row['peer_node'] or row['peer']} is up meanwhile"
         return Proof(text, row["started_at"], node, row["peer"], row["source_path"], row["byte_offset"])
     return case.printed(node)
@@ -97,10 +103,9 @@ def members_fine_elsewhere(case: Case) -> Sign:
 
 
 def _up_proof(case: Case, node: str) -> Proof | None:
-    up = case.up_elsewhere(node)
-    if not up:
+    count, row = case.up_elsewhere(node)
+    if not count:
         return None
-    row = up[0]
     text = f"session with {row['peer_node'] or row['peer']} stays up"
     return Proof(text, row["started_at"], node, row["peer"], row["source_path"], row["byte_offset"])
 
@@ -116,7 +121,7 @@ def mesh_protocol(case: Case) -> Sign:
 def hub_has_no_end(case: Case) -> Sign:
     """A far daemon that was observed meanwhile has no session configured for the node that tries."""
     lacking = _lacking(case)
-    if not any(end.peer_node in case.world.ends for end in case.ends):
+    if not any(node in case.world.ends for node in set(case.column("peer_node"))):
         return Sign(None)
     proofs = tuple(
         p for p in (case.printed(far, f"no session with {near} is listed") for far, near in lacking[:3]) if p
@@ -133,8 +138,8 @@ def _lacking(case: Case) -> list[tuple[str, str]]:
 def _find_lacking(case: Case) -> list[tuple[str, str]]:
     found = []
     begun = case.incident.started_at
-    pairs = {(end.peer_node, end.node) for end in case.ends if end.peer_node and end.node}
-    for far, near in sorted((far, near) for far, near in pairs if far is not None and near is not None):
+    pairs = set(zip(case.column("peer_node"), case.column("node"), strict=True))
+    for far, near in sorted((far, near) for far, near in pairs if far and near):
         if far not in case.world.ends or not case.printed(far):
             continue
         until = case.world.last_configured(far)
@@ -193,13 +198,11 @@ def hub_serves_others(case: Case, least: int = 1) -> Sign:
     proofs: list[Proof] = []
     count = 0
     for hub in case.incident.hubs:
-        up = case.up_elsewhere(hub)
-        count += len(up)
-        proofs += [
-            Proof(f"session with {row['peer_node'] or row['peer']} is up meanwhile", row["started_at"], hub,
-                  row["peer"], row["source_path"], row["byte_offset"])
-            for row in up[:1]
-        ]  # fmt: skip
+        number, row = case.up_elsewhere(hub)
+        count += number
+        if number:
+            text = f"session with {row['peer_node'] or row['peer']} is up meanwhile"
+            proofs.append(Proof(text, row["started_at"], hub, row["peer"], row["source_path"], row["byte_offset"]))
     if count == 0 and not any(hub in case.world.ends for hub in case.incident.hubs):
         return Sign(None)
     return Sign(count >= least, tuple(proofs[:PROOFS]), {"healthy_sessions": str(count)})
@@ -240,10 +243,8 @@ def peer_not_in_inventory(case: Case) -> Sign:
     """The nodes were collected, and the failing sessions go to addresses that none of them has."""
     if not case.world.inventory or not case.ends:
         return Sign(None)
-    strangers = [end for end in case.ends if end.peer and end.peer_node is None]
-    seen = bool(strangers) and len(strangers) == len(case.ends)
-    addresses = listed(end.peer or "" for end in strangers)
-    return Sign(seen, proofs_of_ends(strangers) if seen else (), {"stale": addresses} if seen else {})
+    seen = all(case.column("peer")) and not any(case.column("peer_node"))
+    return Sign(seen, case.quoted() if seen else (), {"stale": listed(case.column("peer"))} if seen else {})
 
 
 @signal
@@ -261,7 +262,7 @@ def mesh_larger_than(case: Case, nodes: int) -> Sign:
 @signal
 def address_claimed_twice(case: Case) -> Sign:
     """Two nodes claim one address, in the inventory or in their own configuration."""
-    known = {end.peer for end in case.ends} | {None}
+    known = set(case.column("peer"))
     for address, nodes in sorted(case.world.book.conflicts.items()):
         if address in known or set(nodes) & set(case.names):
             proof = Proof(f"{address} is claimed by {listed(nodes)}", node=nodes[0], peer=address)

@@ -22,7 +22,8 @@ def record(
 
     ``where``: on the nodes concerned (an incident of records: its own ones), ``beside`` these, or ``anywhere``.
     """
-    records = case.within(case.world.select(pattern, tuple(categories or ())), where)
+    chosen = (pattern, tuple(categories or ()))
+    records: pl.DataFrame = case.remembered((*chosen, where), lambda: case.within(case.world.select(*chosen), where))
     if records.height < max(least, 1):
         return Sign(False)
     fields = {"record_count": str(records.height)}
@@ -156,7 +157,7 @@ def counters_silent(case: Case, names: list[str]) -> Sign:
 @signal
 def stranger(case: Case, known: bool) -> Sign:
     """A daemon refuses connections from an unknown address that a node has (``known``), or that none has."""
-    refused = case.within(case.world.select("", ("unexpected_peer",)))
+    refused = case.remembered("refused", lambda: case.within(case.world.select("", ("unexpected_peer",))))
     if refused.is_empty():
         return Sign(False)
     book = case.world.book
@@ -166,7 +167,7 @@ def stranger(case: Case, known: bool) -> Sign:
         registered = {a for a, nodes in case.world.registered.items() if nodes}
         mine = refused.filter(~pl.col("peer").is_in(list(registered)))
         if not case.world.inventory:
-            mine = refused.filter(~pl.col("peer").is_in([e.peer for e in case.ends if e.peer]))
+            mine = refused.filter(~pl.col("peer").is_in([peer for peer in set(case.column("peer")) if peer]))
     if mine.is_empty():
         return Sign(False)
     names = [book.node_of.get(peer, peer) if known else peer for peer in mine["peer"].drop_nulls().unique()]

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from pipeline.findings.case import Case
-from pipeline.findings.proofs import Proof, Sign, listed, proofs_of_ends
+from pipeline.findings.proofs import Proof, Sign, listed
 from pipeline.findings.signals.base import signal
 
 
@@ -15,13 +15,13 @@ from pipeline.findings.signals.base import signal
 def planned_work(case: Case, kinds: list[str]) -> Sign:
     """The losses were recognised as planned work of one of ``kinds``: restart, removed, reconfigured."""
     seen = case.incident.work in kinds
-    return Sign(seen, proofs_of_ends(case.ends) if seen else ())
+    return Sign(seen, case.quoted() if seen else ())
 
 
 @signal
 def restarted(case: Case, at: str = "any") -> Sign:
     """A daemon at one end was seen to start around the loss; ``at`` is any, hub or member."""
-    found = [start for failure in case.incident.failures for start in case.world.planned.restarted(failure)]
+    found = case.restarts
     if at == "hub":
         found = [(node, moment) for node, moment in found if node in case.incident.hubs]
     elif at == "member":
@@ -126,8 +126,7 @@ def _silence(case: Case, node: str) -> float | None:
 @signal
 def loss_seen_by_peer(case: Case) -> Sign:
     """The end that was not restarted was observed, so it is known how long the other one was away."""
-    found = {node for failure in case.incident.failures for node, _ in case.world.planned.restarted(failure)}
-    others = [end for end in case.ends if end.node not in found and end.how_started != "unobserved"]
-    if not others:
-        return Sign(None)
-    return Sign(True, proofs_of_ends(others, 2))
+    found = {node for node, _ in case.restarts}
+    told = zip(case.column("node"), case.column("how_started"), strict=True)
+    others = [k for k, (node, how) in enumerate(told) if node not in found and how != "unobserved"]
+    return Sign(True, case.quoted(others, 2)) if others else Sign(None)
