@@ -10,11 +10,11 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 
 import polars as pl
 
 from pipeline.engines.facts import (
-    COUNTS,
     NODE_FACTS,
     OBSERVED,
     RECORDS,
@@ -26,8 +26,10 @@ from pipeline.engines.facts import (
 )
 from pipeline.engines.inferred import with_inferred
 from pipeline.engines.readers import BLANK, CONTINUATION, NO_LOGS, NO_QUIET, UNSAID, QuietFacts, read_console, read_logs
+from pipeline.engines.sieve import Sieve
+from pipeline.engines.tallies import count, count_silent, lines_of, observed, tally
 from pipeline.frames import conform
-from pipeline.grammar import Ruleset
+from pipeline.grammar import KIND, Ruleset
 from pipeline.inventory.fingerprints import load_fingerprints
 from pipeline.settings import Settings
 from pipeline.sources.dumps import split_dump
@@ -77,6 +79,7 @@ class Understood:
     silent: pl.DataFrame
     quiet: QuietFacts
     rejects: pl.DataFrame
+    counted: pl.DataFrame
 
 
 def understand_pieces(pieces: Sequence[Piece], ruleset: Ruleset, settings: Settings) -> Understood:
@@ -85,20 +88,34 @@ def understand_pieces(pieces: Sequence[Piece], ruleset: Ruleset, settings: Setti
     return replace(read, spoken=_prefer_reader(ruleset.with_fields(read.spoken)))
 
 
-def _judge_pieces(pieces: Sequence[Piece], ruleset: Ruleset, settings: Settings) -> Understood:
+def _judge_pieces(
+    pieces: Sequence[Piece], ruleset: Ruleset, settings: Settings, sieve: Sieve | None = None
+) -> Understood:
     """Read the pieces and ask the grammar what each record is; fields are not taken out yet."""
     pieces = [part for piece in pieces for part in _apart(piece)]
     logs = [piece for piece in pieces if piece.identity.family in ("log", "export")]
     others = [piece for piece in pieces if piece.identity.family in ("console", "document", "config")]
-    lines = read_logs(logs, settings) if logs else NO_LOGS
+    lines = read_logs(logs, settings, sieve) if logs else NO_LOGS
     quiet = read_console(others) if others else NO_QUIET
     records = pl.concat([lines.records, quiet.records]) if others else lines.records
     if not others:
-        return Understood(ruleset.judge(records), lines.unsaid, quiet, lines.rejects)
-    framing = _lines_of(records.filter(pl.col("silent")))
+        spoken = _with_told(ruleset.judge(records), lines.told)
+        return Understood(spoken, lines.unsaid, quiet, lines.rejects, lines.counted)
+    framing = lines_of(records.filter(pl.col("silent")))
     silent = pl.concat([lines.unsaid, conform(framing.with_columns(shape=pl.lit(FRAME)), UNSAID)])
-    spoken = ruleset.judge(records.filter(~pl.col("silent")))
-    return Understood(spoken, silent, quiet, pl.concat([lines.rejects, conform(quiet.rejects, REJECTS)]))
+    spoken = _with_told(ruleset.judge(records.filter(~pl.col("silent"))), lines.told)
+    rejects = pl.concat([lines.rejects, conform(quiet.rejects, REJECTS)])
+    return Understood(spoken, silent, quiet, rejects, lines.counted)
+
+
+def _with_told(judged: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
+    """Both in the order of sources and places, with one numbering of kinds."""
+    if told.is_empty():
+        return judged
+    both = pl.concat([judged, told.select(pl.col(name).cast(kind) for name, kind in judged.schema.items())])
+    kinds = both.select("family", "shape").unique().with_row_index(KIND)
+    numbered = both.drop(KIND).join(kinds, on=["family", "shape"], how="left", nulls_equal=True)
+    return numbered.select(judged.columns).sort("src", "offset", maintain_order=True)
 
 
 def _apart(piece: Piece) -> list[Piece]:
@@ -118,25 +135,38 @@ def parse(pieces: Sequence[Piece], ruleset: Ruleset, settings: Settings) -> Fact
 
     Most lines are benign and only counted, so fields are taken out of the rest alone.
     """
-    read = _judge_pieces(pieces, ruleset, settings)
-    quiet = read.quiet
+    read = _judge_pieces(pieces, ruleset, settings, _sieve(ruleset, settings.template_examples))
+    quiet, counted = read.quiet, _placed(read.counted, pieces)
     kept = _keep(read.spoken, settings.template_examples)
-    telling = pl.col("rule").is_in(_telling_rules(ruleset))
+    telling = pl.col("rule").is_in(_telling_rules(ruleset) + load_fingerprints().rules)
     told = _prefer_reader(ruleset.with_fields(read.spoken.with_columns(kept=kept).filter(pl.col("kept") | telling)))
     return Facts(
         records=conform(
             told.filter("kept").with_columns(byte_offset=pl.col("offset"), byte_length=pl.col("length")), RECORDS
         ),
-        counts=pl.concat([_count(read.spoken), _count_silent(read.silent)]),
+        counts=pl.concat([count(read.spoken, counted), count_silent(read.silent)]),
         states=pl.concat([conform(_log_states(told), STATES), conform(quiet.states, STATES)]),
         resources=conform(quiet.resources, RESOURCES),
         node_facts=with_inferred(
             pl.concat([conform(_log_facts(told), NODE_FACTS), conform(quiet.node_facts, NODE_FACTS)]), told
         ),
         rejects=read.rejects,
-        observed=conform(_observed(read.spoken), OBSERVED),
-        tally=conform(_tally(pieces, read.spoken, read.silent, read.rejects), TALLY),
+        observed=conform(observed(read.spoken, counted), OBSERVED),
+        tally=conform(tally(pieces, read, counted), TALLY),
     )
+
+
+@lru_cache(maxsize=4)
+def _sieve(ruleset: Ruleset, examples: int) -> Sieve:
+    """One for each process: it gets faster with what it has seen, and says the same."""
+    return Sieve(ruleset, _telling_rules(ruleset), load_fingerprints().rules, examples)
+
+
+def _placed(counted: pl.DataFrame, pieces: Sequence[Piece]) -> pl.DataFrame:
+    """Counts with the node of their source, and as benign ones."""
+    nodes = {piece.src: piece.node for piece in pieces}
+    about = pl.DataFrame(list(nodes.items()), {"src": pl.UInt32, "node": pl.String}, orient="row")
+    return counted.join(about, on="src", how="left").with_columns(category=pl.lit("benign"))
 
 
 def _telling_rules(ruleset: Ruleset) -> list[str]:
@@ -145,7 +175,7 @@ def _telling_rules(ruleset: Ruleset) -> list[str]:
         rule.id
         for rule in ruleset.rules
         if rule.session or rule.id.startswith("probe.") or set(rule.groups) & set(NODE_FACT_PARAMS)
-    ] + load_fingerprints().rules
+    ]
 
 
 def _prefer_reader(spoken: pl.DataFrame) -> pl.DataFrame:
@@ -179,45 +209,6 @@ def _keep(spoken: pl.DataFrame, examples: int) -> pl.Series:
     rows = spoken.select("src", "component", "kind", matters=matters).with_row_index("row")
     early = rows.filter(~pl.col("matters")).group_by("src", "component", "kind", maintain_order=True).head(examples)
     return rows["matters"].scatter(early["row"], True)
-
-
-def _count(spoken: pl.DataFrame) -> pl.DataFrame:
-    """Physical lines by minute, place and shape; further lines of a record stand under a shape of their own."""
-    keys = ["src", "minute", "node", "component", "level"]
-    said = ["shape", "rule", "category", "severity"]
-    minutes = spoken.select("src", "node", "component", "level", "kind", "severity", "lines", minute=_minute())
-    counts = minutes.group_by([*keys, "kind", "severity"]).agg(
-        # several objects may share a physical line: the first has it, the others count as events of no line
-        events=(pl.col("lines") > 0).sum().cast(pl.UInt64),
-        more=(pl.col("lines").cast(pl.Int64) - 1).clip(0).sum(),
-    )
-    kinds = spoken.select("kind", *said[:3]).unique("kind")
-    counts = counts.join(kinds, on="kind", how="left").sort(keys + said)
-    more = counts.filter(pl.col("more") > 0).group_by(["src", "minute", "node", "component"], maintain_order=True)
-    joined = _count_silent(more.agg(events=pl.col("more").sum(), shape=pl.lit(CONTINUATION)))
-    return pl.concat([conform(counts, COUNTS), joined])
-
-
-def _minute() -> pl.Expr:
-    # whole minutes by division: a tenth of the time that truncating a date takes
-    micros = pl.col("ts").to_physical() // 60_000_000 * 60_000_000
-    return micros.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
-
-
-def _lines_of(framing: pl.DataFrame) -> pl.DataFrame:
-    """Physical lines of borders, headings and prompts, in the columns of the blank lines' counts."""
-    keys = ["src", "minute", "node", "component", "level"]
-    return (
-        framing.with_columns(minute=_minute())
-        .group_by(keys, maintain_order=True)
-        .agg(events=pl.col("lines").sum().cast(pl.UInt64))
-    )
-
-
-def _count_silent(counts: pl.DataFrame) -> pl.DataFrame:
-    """Lines that say nothing of their own: they are counted, under a shape that names what they are."""
-    benign = {"rule": pl.lit(None), "category": pl.lit("benign"), "severity": pl.lit("info")}
-    return conform(counts.with_columns(**benign), COUNTS)
 
 
 def _log_states(spoken: pl.DataFrame) -> pl.DataFrame:
@@ -270,31 +261,3 @@ def _log_facts(spoken: pl.DataFrame) -> pl.DataFrame:
 
 def _param(name: str) -> pl.Expr:
     return pl.col("params").str.json_path_match(f"$.{name}")
-
-
-def _observed(spoken: pl.DataFrame) -> pl.DataFrame:
-    timed = spoken.filter(pl.col("ts").is_not_null() & pl.col("ts_source").is_in(["envelope", "line", "neighbour"]))
-    return timed.group_by(["src", "node", "component"], maintain_order=True).agg(
-        first_ts=pl.col("ts").min(), last_ts=pl.col("ts").max(), lines=pl.col("lines").sum().cast(pl.UInt64)
-    )
-
-
-def _tally(pieces: Sequence[Piece], spoken: pl.DataFrame, silent: pl.DataFrame, rejects: pl.DataFrame) -> pl.DataFrame:
-    sources = pl.DataFrame({"src": sorted({piece.src for piece in pieces})}, schema={"src": pl.UInt32})
-    unread = pl.col("rule").is_null() & (pl.col("lines") > 0)
-    read = spoken.group_by("src").agg(
-        records_lines=pl.col("lines").sum().cast(pl.UInt64),
-        lines_unparsed=unread.sum().cast(pl.UInt64),
-        node=pl.col("node").drop_nulls().first(),
-        pod=pl.col("pod").drop_nulls().first(),
-    )
-    empty = silent.group_by("src").agg(silent_lines=pl.col("events").sum().cast(pl.UInt64))
-    refused = rejects.group_by("src").agg(lines_rejected=pl.col("lines").sum().cast(pl.UInt64))
-    tally = (
-        sources.join(read, on="src", how="left").join(empty, on="src", how="left").join(refused, on="src", how="left")
-    )
-    zero = tally.with_columns(pl.col("records_lines", "silent_lines", "lines_unparsed", "lines_rejected").fill_null(0))
-    return zero.with_columns(
-        lines_read=pl.col("records_lines") + pl.col("silent_lines") + pl.col("lines_rejected"),
-        lines_parsed=pl.col("records_lines") + pl.col("silent_lines") - pl.col("lines_unparsed"),
-    )

@@ -18,7 +18,9 @@ import polars as pl
 
 from pipeline.engines.facts import NODE_FACTS, REJECTS, RESOURCES, STATES
 from pipeline.engines.ranges import RECORDS_AROUND, trim_piece, within
+from pipeline.engines.sieve import NO_COUNTS, UNSIFTED, Sieve, Sifted
 from pipeline.frames import conform, schema
+from pipeline.grammar import KIND, RULE_NUMBER, SAID
 from pipeline.inventory.bird_config import parse_bird_config
 from pipeline.inventory.documents import parse_documents
 from pipeline.redact import redact, redact_expr, redact_series
@@ -28,9 +30,9 @@ from pipeline.sources.dumps import name_pods
 from pipeline.sources.envelopes import strip_envelopes
 from pipeline.sources.exports import Damage, read_exports
 from pipeline.sources.headers import parse_headers
-from pipeline.sources.lines import Chunk, split_lines
+from pipeline.sources.lines import Chunk, Text, joined_lines, split_text
 from pipeline.sources.records import join_continuations, join_pieces, place_in_time
-from pipeline.sources.secrets import hide_blocks
+from pipeline.sources.secrets import hide_blocks, holds_blocks
 from pipeline.sources.times import UTC_US
 from pipeline.status import parse_console
 from pipeline.status.model import FACT_SCHEMA, RECORD_SCHEMA, REJECT_SCHEMA, RESOURCE_SCHEMA, STATE_SCHEMA
@@ -48,6 +50,7 @@ READ = schema(
         "tabular": pl.Boolean, "silent": pl.Boolean,
     }
 )  # fmt: skip
+JUDGED = schema({**READ, **dict.fromkeys(SAID, pl.String), KIND: pl.UInt32, RULE_NUMBER: pl.Int32})
 UNSAID = schema(
     {
         "src": pl.UInt32, "minute": UTC_US, "node": pl.String, "component": pl.String, "level": pl.String,
@@ -73,20 +76,25 @@ class QuietFacts:
 
 @dataclass(frozen=True)
 class LogFacts:
-    """Records of logs (schema ``READ``), counts of lines that say nothing of their own, and what was refused."""
+    """Records of logs (schema ``READ``), counts of lines that say nothing of their own, and what was refused.
+
+    ``counted`` and ``told`` (schemas in ``sieve``) stand for the records that the sieve kept back.
+    """
 
     records: pl.DataFrame
     unsaid: pl.DataFrame
     rejects: pl.DataFrame
+    counted: pl.DataFrame
+    told: pl.DataFrame
 
 
-NO_LOGS = LogFacts(READ.to_frame(), UNSAID.to_frame(), REJECTS.to_frame())
+NO_LOGS = LogFacts(READ.to_frame(), UNSAID.to_frame(), REJECTS.to_frame(), NO_COUNTS, JUDGED.to_frame())
 NO_QUIET = QuietFacts(
     READ.to_frame(), STATES.to_frame(), RESOURCES.to_frame(), NODE_FACTS.to_frame(), REJECTS.to_frame()
 )
 
 
-def read_logs(pieces: Sequence[Piece], settings: Settings) -> LogFacts:
+def read_logs(pieces: Sequence[Piece], settings: Settings, sieve: Sieve | None = None) -> LogFacts:
     """Records of the logs and exports among the pieces; those in the same envelopes are read together."""
 
     def alike(piece: Piece) -> tuple[tuple[str, ...], str, str]:
@@ -94,18 +102,22 @@ def read_logs(pieces: Sequence[Piece], settings: Settings) -> LogFacts:
         return piece.identity.chain, piece.tz, year
 
     groups = groupby(sorted(pieces, key=alike), key=alike)
-    parts = [_read_alike(list(group), settings) for _, group in groups]
+    parts = [_read_alike(list(group), settings, sieve) for _, group in groups]
     if len(parts) == 1:
         return parts[0]
     return LogFacts(
         pl.concat([READ.to_frame(), *(part.records for part in parts)]).sort("src", "offset"),
         pl.concat([UNSAID.to_frame(), *(part.unsaid for part in parts)]),
         pl.concat([REJECTS.to_frame(), *(part.rejects for part in parts)]),
+        pl.concat([NO_COUNTS, *(part.counted for part in parts)]),
+        pl.concat([JUDGED.to_frame(), *(part.told for part in parts)]),
     )
 
 
-def _read_alike(pieces: Sequence[Piece], settings: Settings) -> LogFacts:
+def _read_alike(pieces: Sequence[Piece], settings: Settings, sieve: Sieve | None) -> LogFacts:
     """Reads cut pieces with little around them first; with all of it only where that is not enough."""
+    if sieve is not None and _may_be_sifted(pieces):
+        return _read_lines(pieces, settings, sieve)[0]
     near = [trim_piece(piece, RECORDS_AROUND * settings.record_bytes) for piece in pieces]
     facts, sure = _read_lines(near, settings)
     if sure or all(a is b for a, b in zip(near, pieces, strict=True)):
@@ -113,16 +125,28 @@ def _read_alike(pieces: Sequence[Piece], settings: Settings) -> LogFacts:
     return _read_lines(pieces, settings)[0]
 
 
-def _read_lines(pieces: Sequence[Piece], settings: Settings) -> tuple[LogFacts, bool]:
+def _may_be_sifted(pieces: Sequence[Piece]) -> bool:
+    """Container logs, a piece of each, that do not say by their place which BIRD daemon speaks."""
+    return (
+        pieces[0].identity.chain == ("cri",)
+        and len({piece.src for piece in pieces}) == len(pieces)
+        and all(piece.service not in ("bird", "bird6") for piece in pieces)
+    )
+
+
+def _read_lines(pieces: Sequence[Piece], settings: Settings, sieve: Sieve | None = None) -> tuple[LogFacts, bool]:
     """The facts, and whether more of the sources around the pieces could not change them."""
     first = pieces[0]
     chunks = [Chunk(p.src, p.data, p.offset, p.tail) for p in pieces]
-    unsaid, rejects = UNSAID.to_frame(), REJECTS.to_frame()
+    unsaid, rejects, sifted = UNSAID.to_frame(), REJECTS.to_frame(), UNSIFTED
     if first.identity.family == "export":
         frame, broken = read_exports(chunks, first.identity.chain[0], first.tz, first.reference)
         frame, rejects = hide_blocks(frame.with_columns(overflow=pl.lit(False))), _refused(broken)
     else:
-        lines = split_lines(chunks, settings.line_bytes)
+        text, damaged = split_text(chunks)
+        if text is not None and sieve is not None:
+            sifted = _sift(text, pieces, settings, sieve)
+        lines = joined_lines(text.frame(sifted.rows) if text else None, damaged, settings.line_bytes)
         empty = (lines["length"] < _SHORT) & (lines["raw"].str.strip_chars() == "")
         if empty.any():
             unsaid = _unsaid(within(lines.filter(empty), pieces), BLANK)
@@ -139,8 +163,14 @@ def _read_lines(pieces: Sequence[Piece], settings: Settings) -> tuple[LogFacts, 
     frame = frame.join(_about(pieces), on="src", how="left", suffix="_known", maintain_order="left")
     untimed = frame["ts"].null_count() > 0 and within(frame.filter(pl.col("ts").is_null()), pieces).height > 0
     frame = place_in_time(frame, settings.neighbour_bytes)
-    frame, guessed = name_birds(frame, settings.neighbour_bytes)
-    frame = within(frame, pieces)
+    frame, guessed = (frame, False) if sifted.only_four else name_birds(frame, settings.neighbour_bytes)
+    sure = not untimed and not (guessed and frame.select(pl.col("guessed").any()).item())
+    records = _as_read(within(frame, pieces), settings)
+    return LogFacts(records, unsaid, rejects, sifted.counted, _as_told(sifted.told, pieces)), sure
+
+
+def _as_read(frame: pl.DataFrame, settings: Settings) -> pl.DataFrame:
+    """Records in the columns of ``READ``, without secrets."""
     frame = frame.with_columns(
         body=pl.col("body").str.strip_chars_start(" \t").str.slice(0, settings.message_bytes),
         node=pl.coalesce("node_known", "host"),
@@ -149,9 +179,37 @@ def _read_lines(pieces: Sequence[Piece], settings: Settings) -> tuple[LogFacts, 
         silent=pl.lit(False),
     )
     body = redact_series(frame["body"])
-    frame = frame.with_columns(body, body.alias("message"))
-    sure = not untimed and not (guessed and frame.select(pl.col("guessed").any()).item())
-    return LogFacts(conform(frame, READ), unsaid, rejects), sure
+    return conform(frame.with_columns(body, body.alias("message")), READ)
+
+
+def _as_told(told: pl.DataFrame, pieces: Sequence[Piece]) -> pl.DataFrame:
+    """Records that need no reading, in the columns of ``READ`` and of what the grammar says."""
+    frame = told.join(_about(pieces), on="src", how="left").with_columns(
+        ts_source=pl.lit("envelope"),
+        node="node_known",
+        pod="pod_known",
+        message="body",
+        lines=pl.lit(1),
+        tabular=pl.lit(False),
+        silent=pl.lit(False),
+    )
+    return conform(frame, JUDGED)
+
+
+def _sift(text: Text, pieces: Sequence[Piece], settings: Settings, sieve: Sieve) -> Sifted:
+    first = pieces[0]
+
+    def read(lines: pl.DataFrame) -> pl.DataFrame:
+        """Single lines to records, each as if it stood alone in a source."""
+        frame = strip_envelopes(lines, first.identity.chain, first.tz, first.reference)
+        frame = parse_headers(join_pieces(frame, 1), first.tz, first.reference)
+        return _as_read(
+            frame.with_columns(node_known=pl.lit(None, pl.String), pod_known=pl.lit(None, pl.String)), settings
+        )
+
+    sifted = sieve.sift(text, {piece.src: (piece.begin, piece.end) for piece in pieces}, read)
+    # what stands between the lines of a key or a Secret matters
+    return UNSIFTED if holds_blocks(text.frame(sifted.rows)["raw"]) else sifted
 
 
 def _split_overflow(frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

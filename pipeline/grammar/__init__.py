@@ -7,14 +7,17 @@ See ``categories.toml`` for the vocabulary and ``rules/`` for the rules.
 from __future__ import annotations
 
 from pipeline.grammar.check import check_ruleset
-from pipeline.grammar.match import Ruleset, load_ruleset
+from pipeline.grammar.match import KIND, RULE_NUMBER, SAID, Ruleset, load_ruleset
 from pipeline.grammar.model import BENIGN, UNCLASSIFIED, Category, Example, Explanation, Rule, Session
 from pipeline.grammar.peers import clean_peer, peer_of_protocol
 from pipeline.grammar.shape import MARK, Shaper
 
 __all__ = [
     "BENIGN",
+    "KIND",
     "MARK",
+    "RULE_NUMBER",
+    "SAID",
     "UNCLASSIFIED",
     "Category",
     "Example",

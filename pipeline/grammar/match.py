@@ -21,7 +21,7 @@ _SESSION = ("session_state", "session_bgp_state", "session_last_error")
 SAID = ("shape", "rule", "category", "severity")
 KIND = "kind"
 _ROW = "__row"
-_NUMBER = "__rule"
+RULE_NUMBER = "__rule"
 _NO_RULE = -1
 
 
@@ -60,6 +60,10 @@ class Ruleset:
         except KeyError:
             raise RulesetError(f"no rule {rule_id}; `Ruleset.rules` lists them") from None
 
+    def shape_keys(self, bodies: pl.Series, *, trimmed: bool = False) -> pl.Series:
+        """A text for each body, equal where the shapes are; cheaper than the shape itself (see ``Shaper.keys``)."""
+        return self._grammar.shaper.keys(bodies, trimmed=trimmed)
+
     def shapes(self, bodies: pl.Series) -> pl.Series:
         """The shape of each body."""
         return self._grammar.shaper.shapes(bodies)
@@ -78,14 +82,14 @@ class Ruleset:
         """The first half of :meth:`understand`: all but the fields, and ``kind``, a number for each distinct
         family and shape of this frame. Records that only need to be counted need no more."""
         work = frame.with_columns(pl.col("component", "level", "family", "body").cast(pl.String))
-        work = work.with_columns(__key=self._grammar.shaper.key(pl.col("body")))
+        work = work.with_columns(self._grammar.shaper.keys(work["body"]).alias("__key"))
         work = work.join(self._judge(work), on=["family", "__key"], how="left", nulls_equal=True, maintain_order="left")
         level = pl.col("level").fill_null(pl.col("__level"))
         return work.with_columns(
             pl.col("component").fill_null(pl.col("__component")),
             level,
             pl.col("severity").fill_null(_severity_of(level)),
-        ).select(*frame.columns, *SAID, KIND, _NUMBER)
+        ).select(*frame.columns, *SAID, KIND, RULE_NUMBER)
 
     def with_fields(self, judged: pl.DataFrame) -> pl.DataFrame:
         """The second half: the fields of ``judged`` rows, taken out of their bodies."""
@@ -94,7 +98,7 @@ class Ruleset:
         return work.with_columns(
             pl.col("peers").fill_null(pl.lit([], dtype=pl.List(pl.String))),
             pl.col("params").fill_null("{}"),
-        ).drop(_ROW, _NUMBER)
+        ).drop(_ROW, RULE_NUMBER)
 
     def explain(self, family: str, component: str | None, body: str, level: str | None = None) -> Explanation:
         """How one body is read, stage by stage; the same answer as :meth:`understand` gives."""
@@ -142,8 +146,8 @@ class Ruleset:
         found = self._match(new)
         numbers = [found[pair] if pair in found else self._known.get(pair, _NO_RULE) for pair in pairs]
         self._remember(found)
-        told = keys.with_columns(pl.Series(_NUMBER, numbers, dtype=pl.Int32)).join(
-            self._rule_table, on=_NUMBER, how="left", maintain_order="left"
+        told = keys.with_columns(pl.Series(RULE_NUMBER, numbers, dtype=pl.Int32)).join(
+            self._rule_table, on=RULE_NUMBER, how="left", maintain_order="left"
         )
         return told.with_row_index(KIND)
 
@@ -173,17 +177,17 @@ class Ruleset:
         ]
         rows.append((_NO_RULE, None, UNCLASSIFIED, None, None, None))  # type: ignore[arg-type]
         names = ("rule", "category", "severity", "__component", "__level")
-        return pl.DataFrame(rows, {_NUMBER: pl.Int32, **dict.fromkeys(names, pl.String)}, orient="row")
+        return pl.DataFrame(rows, {RULE_NUMBER: pl.Int32, **dict.fromkeys(names, pl.String)}, orient="row")
 
     def _fields(self, work: pl.DataFrame) -> pl.DataFrame:
         wanting = {number: rule for number, rule in enumerate(self.rules) if rule.wants_fields}
         rows = (
             work.lazy()
-            .filter(pl.col(_NUMBER).is_in(list(wanting)))
-            .select(_ROW, _NUMBER, pl.col("body").str.strip_chars())
+            .filter(pl.col(RULE_NUMBER).is_in(list(wanting)))
+            .select(_ROW, RULE_NUMBER, pl.col("body").str.strip_chars())
             .collect()
         )
-        return extract(wanting, rows, _ROW, _NUMBER)
+        return extract(wanting, rows, _ROW, RULE_NUMBER)
 
 
 def _severity_of(level: pl.Expr) -> pl.Expr:

@@ -3,8 +3,8 @@
 The shape is a pure function of the body. Nothing else decides which rule a record belongs to, so two
 records of one shape always get the same rule, whatever else is in the batch.
 
-How it is done on a column: the digits of protected words are swapped for private characters (one pass of
-a multi-string search), one regular expression wipes what still holds a digit, and the private characters
+How it is done on a column: the digits of protected words are swapped for control characters (one pass of
+a multi-string search), one regular expression wipes what still holds a digit, and the control characters
 are swapped back on the few distinct results only.
 """
 
@@ -20,15 +20,16 @@ MARK = "<*>"
 # kilobytes long, and no rule looks further than a few hundred characters.
 SHAPE_CHARS = 4096
 
-_PRIVATE = 0xE000
-_HIDE = {ord("0") + i: chr(_PRIVATE + i) for i in range(10)}
+# Control characters: one byte each keeps the patterns small, which makes them a third faster.
+_PRIVATE = "\x01\x02\x03\x04\x05\x06\x07\x08\x0e\x0f"
+_HIDE = {ord("0") + i: char for i, char in enumerate(_PRIVATE)}
 # The last character of a kept prefix, so that the token begins after it.
-_JOIN = {"_": chr(_PRIVATE + 10), "-": chr(_PRIVATE + 11)}
+_JOIN = {"_": "\x10", "-": "\x11"}
 
 # A token reaches over dots, colons and dashes (addresses, times, names of pods) but ends in a letter or
 # digit, so that the colon of "Mesh_10_0_0_1:" stays. Lists of such tokens are one mark, however long.
-_INNER = f"0-9A-Za-z_.:\\-{chr(_PRIVATE)}-{chr(_PRIVATE + 9)}"
-_LAST = f"0-9A-Za-z{chr(_PRIVATE)}-{chr(_PRIVATE + 9)}"
+_INNER = r"0-9A-Za-z_.:\-\x01-\x08\x0e\x0f"
+_LAST = r"0-9A-Za-z\x01-\x08\x0e\x0f"
 _TOKEN = f"[{_INNER}]*[0-9](?:[{_INNER}]*[{_LAST}])?"
 _WIPE = f"{_TOKEN}(?:,{_TOKEN})*"
 
@@ -51,19 +52,22 @@ class Shaper:
         pairs += [(prefix, prefix[:-1] + _JOIN[prefix[-1]]) for prefix in sorted(prefixes, key=lambda p: (-len(p), p))]
         return cls(tuple(plain for plain, _ in pairs), tuple(hidden for _, hidden in pairs))
 
-    def key(self, body: pl.Expr) -> pl.Expr:
-        """The shape with protected words still hidden: one-to-one with the shape, and cheap per row.
+    def keys(self, bodies: pl.Series, *, trimmed: bool = False) -> pl.Series:
+        """Shapes with protected words still hidden: one-to-one with the shapes, and cheap per row.
 
-        White space around the body takes no part.
+        White space around the body takes no part. ``trimmed``: no body is null or longer than ``SHAPE_CHARS``, and
+        white space around it may stay.
         """
-        head = body.fill_null("").str.strip_chars().str.slice(0, SHAPE_CHARS)
+        heads = bodies if trimmed else bodies.fill_null("").str.strip_chars().str.slice(0, SHAPE_CHARS)
         few, many = self._tables
-        hidden = head
-        for start, (words, hides) in few.items():
-            # these words begin alike and are rare: one search for their beginning spares the others
-            asked = pl.when(head.str.contains(start, literal=True)).then(hidden)
-            hidden = pl.coalesce(asked.str.replace_many(words, hides, leftmost=True), hidden)
-        return hidden.str.replace_many(*many, leftmost=True).str.replace_all(_WIPE, MARK)
+        # words that begin alike and are rare: one search for their beginnings spares the others
+        at = heads.str.contains("|".join(_BEGINNINGS)).arg_true()
+        if len(at):
+            rare = heads.gather(at)
+            for words, hides in few.values():
+                rare = rare.str.replace_many(words, hides, leftmost=True)
+            heads = heads.clone().scatter(at, rare)
+        return heads.str.replace_many(*many, leftmost=True).str.replace_all(_WIPE, MARK)
 
     @property
     def _tables(self) -> tuple[dict[str, tuple[list[str], list[str]]], tuple[list[str], list[str]]]:
@@ -85,8 +89,7 @@ class Shaper:
 
     def shapes(self, bodies: pl.Series) -> pl.Series:
         """The shape of each body (String, no nulls; a null body has the empty shape)."""
-        keys = bodies.to_frame("body").select(self.key(pl.col("body"))).to_series()
-        return self.reveal(keys)
+        return self.reveal(self.keys(bodies))
 
     def shape(self, body: str) -> str:
         """The shape of one body."""

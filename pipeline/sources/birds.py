@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import polars as pl
 
-_FOUR = r"/\.?bird(?:_\w+)?\.c|\b(?:Mesh|Node|Global)_(?:\d{1,3}_){3}\d{1,3}(?:_port_\d+)?\b"
-_SIX = r"\bbird6(?:_\w+)?\.c|\b(?:Mesh|Node|Global)_[0-9a-f]{0,4}_[0-9a-f]{0,4}_[0-9a-f_]*\b"
+FOUR = r"/\.?bird(?:_\w+)?\.c|\b(?:Mesh|Node|Global)_(?:\d{1,3}_){3}\d{1,3}(?:_port_\d+)?\b"
+SIX = r"\bbird6(?:_\w+)?\.c|\b(?:Mesh|Node|Global)_[0-9a-f]{0,4}_[0-9a-f]{0,4}_[0-9a-f_]*\b"
 
 
 def name_birds(frame: pl.DataFrame, neighbour_bytes: int) -> tuple[pl.DataFrame, bool]:
@@ -21,9 +21,9 @@ def name_birds(frame: pl.DataFrame, neighbour_bytes: int) -> tuple[pl.DataFrame,
     birds = frame.filter(pl.col("component") == "bird").select("src", "offset", "body", told="bird_known")
     if birds.is_empty():
         return frame, False
-    four = pl.when(pl.col("body").str.contains(_FOUR)).then(pl.lit("bird"))
+    four = pl.when(pl.col("body").str.contains(FOUR)).then(pl.lit("bird"))
     birds = birds.with_columns(told=pl.coalesce("told", four) if birds["told"].null_count() else pl.col("told"))
-    open_lines = birds.filter(pl.col("told").is_null()).select("src", "offset", six=pl.col("body").str.contains(_SIX))
+    open_lines = birds.filter(pl.col("told").is_null()).select("src", "offset", six=pl.col("body").str.contains(SIX))
     if open_lines.is_empty():
         known = birds.filter(pl.col("told") != "bird").select("src", "offset", now="told")
         return (_renamed(frame, known) if known.height else frame), False

@@ -37,19 +37,56 @@ class Chunk:
     tail: int = 0
 
 
+@dataclass(frozen=True)
+class Text:
+    """Physical lines of clean chunks as places in one buffer, an entry a line; ``frame`` makes the columns.
+
+    ``src``, ``offset`` and ``length`` are as in the frame; a line's text is ``width`` bytes from ``begin`` on.
+    """
+
+    buffer: bytes
+    octets: np.ndarray
+    src: np.ndarray
+    offset: np.ndarray
+    length: np.ndarray
+    begin: np.ndarray
+    width: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.src)
+
+    def texts(self, rows: np.ndarray, begin: np.ndarray) -> pl.Series:
+        """From ``begin`` to the end of the line, for some rows (an index or a mask); nothing is copied."""
+        width = self.begin[rows] + self.width[rows] - begin
+        return pl.Series(_views(self.buffer, self.octets, begin, width))
+
+    def frame(self, rows: np.ndarray | slice = slice(None)) -> pl.DataFrame:
+        """The lines (all, or those of an index or a mask) with the columns of ``LINES_SCHEMA``."""
+        raw = _views(self.buffer, self.octets, self.begin[rows], self.width[rows])
+        return pl.DataFrame(
+            {"src": self.src[rows], "offset": self.offset[rows], "length": self.length[rows], "raw": pl.Series(raw)},
+            schema=LINES_SCHEMA,
+        )
+
+
 def split_lines(chunks: Sequence[Chunk], line_bytes: int) -> pl.DataFrame:
     """Physical lines of all chunks in order; ``raw`` is cut after ``line_bytes`` bytes, ``length`` is not."""
-    frames: list[pl.DataFrame] = []
-    clean: list[Chunk] = []
-    for chunk in chunks:
-        if not chunk.data:
-            continue
-        if _is_utf8(chunk.data):
-            clean.append(chunk)
-        else:
-            frames.append(_split_damaged(chunk))
-    if clean:
-        frames.append(_split_clean(clean))
+    text, damaged = split_text(chunks)
+    return joined_lines(text.frame() if text else None, damaged, line_bytes)
+
+
+def split_text(chunks: Sequence[Chunk]) -> tuple[Text | None, list[pl.DataFrame]]:
+    """The lines of the chunks that are clean UTF-8, and a frame of lines for each of the others."""
+    chunks = [chunk for chunk in chunks if chunk.data]
+    clean = [_is_utf8(chunk.data) for chunk in chunks]
+    damaged = [_split_damaged(chunk) for chunk, good in zip(chunks, clean, strict=True) if not good]
+    good_chunks = [chunk for chunk, good in zip(chunks, clean, strict=True) if good]
+    return _split_clean(good_chunks) if good_chunks else None, damaged
+
+
+def joined_lines(clean: pl.DataFrame | None, damaged: list[pl.DataFrame], line_bytes: int) -> pl.DataFrame:
+    """One frame of lines in the order of their sources and places, overlong ones cut."""
+    frames = [*damaged, *([] if clean is None else [clean])]
     if not frames:
         return pl.DataFrame(schema=LINES_SCHEMA)
     lines = pl.concat(frames)
@@ -68,7 +105,7 @@ def _is_utf8(data: bytes) -> bool:
     return True
 
 
-def _split_clean(chunks: Sequence[Chunk]) -> pl.DataFrame:
+def _split_clean(chunks: Sequence[Chunk]) -> Text:
     ended = [chunk.data if chunk.data.endswith(b"\n") else chunk.data + b"\n" for chunk in chunks]
     buffer = ended[0] if len(ended) == 1 else b"".join(ended)
     octets = np.frombuffer(buffer, np.uint8)
@@ -88,13 +125,14 @@ def _split_clean(chunks: Sequence[Chunk]) -> pl.DataFrame:
         if chunk.offset == 0 and chunk.data.startswith(_BOM):
             begins[first] += len(_BOM)
     width = stops - begins - ((octets[stops - 1] == 13) & (stops > begins))
-    return pl.DataFrame(
-        {
-            "src": np.repeat(np.array([chunk.src for chunk in chunks], np.uint32), count),
-            "offset": (starts + np.repeat(shift, count)).astype(np.uint64),
-            "length": np.minimum(length, _LENGTHS).astype(np.uint32),
-            "raw": pl.Series(_views(buffer, octets, begins, width)),
-        }
+    return Text(
+        buffer,
+        octets,
+        np.repeat(np.array([chunk.src for chunk in chunks], np.uint32), count),
+        (starts + np.repeat(shift, count)).astype(np.uint64),
+        np.minimum(length, _LENGTHS).astype(np.uint32),
+        begins,
+        width,
     )
 
 
@@ -106,10 +144,17 @@ def _views(buffer: bytes, octets: np.ndarray, starts: np.ndarray, width: np.ndar
     words = np.lib.stride_tricks.as_strided(padded[:4].view(np.int32), (len(padded) - 3,), (1,))
     views[:, 1] = words[np.minimum(starts, len(words) - 1)]
     views[:, 3] = starts
-    for row in np.flatnonzero(width <= _INLINE).tolist():
-        text = buffer[starts[row] : starts[row] + width[row]].ljust(_INLINE, b"\0")
-        views[row, 1:] = np.frombuffer(text, np.int32)
+    short = np.flatnonzero(width <= _INLINE)
+    if len(short):
+        views[short, 1:] = _inline(octets, starts[short], np.asarray(width)[short])
     return pa.Array.from_buffers(pa.string_view(), len(starts), [None, pa.py_buffer(views), pa.py_buffer(buffer)])
+
+
+def _inline(octets: np.ndarray, starts: np.ndarray, width: np.ndarray) -> np.ndarray:
+    """The texts themselves, each padded with zeros to twelve bytes, as three words."""
+    place = starts[:, None] + np.arange(_INLINE)
+    inside = np.arange(_INLINE) < width[:, None]
+    return np.where(inside, octets[np.minimum(place, len(octets) - 1)], 0).astype(np.uint8).view(np.int32)
 
 
 def _split_damaged(chunk: Chunk) -> pl.DataFrame:

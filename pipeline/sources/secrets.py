@@ -30,6 +30,11 @@ _DATA = re.compile(r"""^(\s*(?:- )?)["']?(?:data|stringData)["']?\s*:\s*$""")
 _PAIR = re.compile(r"""^(\s*["']?[\w.\-]{1,253}["']?\s*:).*$""")
 
 
+def holds_blocks(lines: pl.Series) -> bool:
+    """Whether any of the lines may begin a key or name a Secret."""
+    return bool(lines.str.contains_any(_HEADS).any())
+
+
 def hide_blocks(frame: pl.DataFrame) -> pl.DataFrame:
     """Takes keys and data of Secrets out of ``rest``; the frame has a row for each line of its sources, in order."""
     heads = frame.filter(pl.col("rest").str.contains_any(_HEADS))
