@@ -69,10 +69,11 @@ def run(
     node: str | None,
     tz: str,
     output: str,
+    overlap: str = "keep",
     engine: Engine = LOCAL,
 ) -> None:
     """Ingest, mine, analyse and publish; prints what was done."""
-    options = InputOptions(cluster, node, tz)
+    options = InputOptions(cluster, node, tz, overlap)
     steps.check_zone(tz)
     with _open(ctx) as warehouse:
         done = run_into(ctx, warehouse, paths, options, engine=engine)
@@ -106,12 +107,14 @@ def run_into(
     return done
 
 
-def ingest_only(ctx: Context, paths: Sequence[str], *, cluster: str, node: str | None, tz: str) -> None:
+def ingest_only(
+    ctx: Context, paths: Sequence[str], *, cluster: str, node: str | None, tz: str, overlap: str = "keep"
+) -> None:
     """The first step alone."""
     steps.check_zone(tz)
     with _open(ctx) as warehouse:
         check_space(ctx.warehouse, ctx.settings.free_bytes, 0, "a load")
-        summary = ingest(warehouse, paths, InputOptions(cluster, node, tz), ctx.settings, _progress(ctx))
+        summary = ingest(warehouse, paths, InputOptions(cluster, node, tz, overlap), ctx.settings, _progress(ctx))
     _report_refused(ctx, summary)
     for line in _told({**asdict(summary), "files_refused": len(summary.refused)}):
         ctx.say(line)
@@ -162,6 +165,8 @@ def _told(done: dict[str, Any]) -> list[str]:
         f"{done['lines_read']} lines read = {done['lines_parsed']} parsed + {done['lines_unparsed']} unparsed"
         f" + {done['lines_rejected']} rejected",
     ]
+    if done["lines_known"]:
+        lines.append(f"{done['lines_known']} lines were in other dumps of the same container (--overlap dedupe)")
     if done["lines_waiting"]:
         lines.append(f"{done['lines_waiting']} last lines are not finished yet and wait (unfinished_seconds)")
     if "incidents" in done:

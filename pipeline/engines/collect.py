@@ -25,11 +25,15 @@ _PLACED = {
 
 @dataclass(frozen=True)
 class InputOptions:
-    """What the command line says of the input; ``node`` is for files that do not name theirs."""
+    """What the command line says of the input; ``node`` is for files that do not name theirs.
+
+    ``overlap`` is ``keep`` or ``dedupe`` (see ``overlap``).
+    """
 
     cluster: str = "default"
     node: str | None = None
     tz: str = "UTC"
+    overlap: str = "keep"
 
 
 @dataclass
@@ -45,6 +49,7 @@ class Summary:
     lines_unparsed: int = 0
     lines_rejected: int = 0
     lines_waiting: int = 0
+    lines_known: int = 0
     refused: list[Refusal] = field(default_factory=list)
 
     def add(self, row: SourceRow) -> None:

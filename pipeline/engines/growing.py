@@ -190,13 +190,12 @@ def _blocks(stream: BinaryIO) -> Iterator[bytes]:
         yield block
 
 
-def file_blocks(path: str, size: int) -> Iterator[bytes]:
+def blocks_of(stream: BinaryIO, size: int) -> Iterator[bytes]:
     """The first ``size`` bytes of a file, in blocks."""
-    left = size
-    with Path(path).open("rb") as stream:
-        while left > 0 and (block := stream.read(min(_BLOCK, left))):
-            left -= len(block)
-            yield block
+    stream.seek(0)
+    while size > 0 and (block := stream.read(min(_BLOCK, size))):
+        size -= len(block)
+        yield block
 
 
 def digests_at(blocks: Iterator[bytes], ends: Sequence[int]) -> dict[int, bytes]:
@@ -238,7 +237,8 @@ def _form(data: bytes) -> str:
 
 def digests_of_file(path: str, ends: Sequence[int], size: int) -> dict[int, bytes]:
     """Digests of a file at each of ``ends`` and at ``size``; of all there is when it is shorter by now."""
-    found = digests_at(file_blocks(path, size), [*ends, size])
+    with Path(path).open("rb") as stream:
+        found = digests_at(blocks_of(stream, size), [*ends, size])
     if size not in found:
         found[size] = digest_file(path, size)
     return found
@@ -262,11 +262,15 @@ def finished(data: bytes) -> int:
     return end
 
 
-def finished_size(path: str, size: int, room: int) -> int:
+def finished_end(stream: BinaryIO, size: int, room: int) -> int:
     """The same for the first ``size`` bytes of a file, of which the last ``room`` are looked at."""
     start = max(size - room, 0)
-    with Path(path).open("rb") as stream:
-        stream.seek(start)
-        data = stream.read(size - start)
-    end = finished(data)
+    stream.seek(start)
+    end = finished(stream.read(size - start))
     return start + end if end or not start else size
+
+
+def finished_size(path: str, size: int, room: int) -> int:
+    """The same for a file by its path."""
+    with Path(path).open("rb") as stream:
+        return finished_end(stream, size, room)

@@ -7,6 +7,7 @@ that come back, and facts are loaded in the order of the input, so nothing depen
 
 from __future__ import annotations
 
+import io
 import os
 import tempfile
 from collections import Counter, deque
@@ -15,7 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 import polars as pl
 
@@ -24,14 +25,18 @@ from pipeline.engines.content import WHOLE_FAMILIES, content_id, new_digest, rea
 from pipeline.engines.growing import (
     Growth,
     Prior,
+    blocks_of,
+    digests_at,
     digests_of_file,
     finished,
+    finished_end,
     finished_size,
     goes_on,
     head_of,
     is_fresh,
 )
 from pipeline.engines.items import Parsed, Part
+from pipeline.engines.overlap import new_stretches, pieces_of
 from pipeline.engines.ranges import context_bytes
 from pipeline.redact import redact
 from pipeline.settings import Settings
@@ -91,6 +96,7 @@ class Reading:
         self._names: Counter[str] = Counter()
         self._growth = Growth(load.connection, memory, settings, self._identity_of, options.node is not None)
         self._begun: dict[int, Prior | None] = {}
+        self._large_heads: set[int] = set()
         self._hasher = ThreadPoolExecutor(1, thread_name_prefix="peerscope-hash")
         self._spool = tempfile.TemporaryDirectory(
             prefix="peerscope-", dir=_SHARED if os.access(_SHARED, os.W_OK) else None
@@ -173,6 +179,7 @@ class Reading:
         if not source.damage and read == size:
             self._memory.note(source.path, source.file, digest.digest())
         data = data[:read]
+        self._settle(data)
         if identity in self._known or self._growth.outgrown(part.path, data, read, digest.digest()):
             self._summary.files_known += 1
             return
@@ -187,11 +194,32 @@ class Reading:
                 part = replace(part, identity=kind, offset=begin, begin=begin)
         self._known.add(identity)
         self._note_stream(source, data, prior if begin else None, Prior(read, identity, identity, part.path))
-        self._parts.append(replace(part, data=data[begin:]))
-        self._rows[part.src] = self._row(part, identity, len(data) - begin)
-        self._bytes += len(data) - begin
+        if self._options.overlap == "dedupe" and (kind := identify(data[:SNIFF_BYTES])).family == "log":
+            pieces = list(self._new_pieces(replace(part, identity=kind), io.BytesIO(data), begin, len(data)))
+        else:
+            pieces = [replace(part, data=data[begin:])]
+        self._rows[part.src] = self._row(part, identity, sum(len(piece.data or b"") for piece in pieces))
+        self._parts += pieces
+        self._bytes += self._rows[part.src].bytes_read
         if self._bytes >= self._settings.item_bytes or len(self._rows) >= self._settings.batch_files:
             self._flush()
+
+    def _new_pieces(self, part: Part, file: BinaryIO, begin: int, end: int) -> Iterator[Part]:
+        """What dumps of the same container had not (see ``overlap``); one empty piece when they had all of it."""
+        names = part.names
+        container = content_id(self._options.cluster, names.node, names.pod, names.container, names.service)
+        stretches, known = new_stretches(self._load.connection, self._load.load_id, container, file, begin, end)
+        self._summary.lines_known += known
+        if not stretches:
+            yield replace(part, data=b"", offset=end, begin=end)
+        for at, data in pieces_of(file, stretches, self._settings.item_bytes):
+            yield replace(part, data=data, offset=at, begin=at)
+
+    def _settle(self, head: bytes) -> None:
+        """Wait for large sources that begin like this one: how far they were read must be known first."""
+        if self._large_heads and head_of(head) in self._large_heads:
+            while self._waiting:
+                self._waiting.popleft()()
 
     def _finished(self, source: Source, data: bytes) -> int:
         """How much of a small source is read now: a last line that is not finished waits."""
@@ -239,7 +267,12 @@ class Reading:
             self.refuse(Refusal(source.path, "binary file", identity.why))
             return
         self._flush()
+        self._settle(head)
+        self._large_heads.add(head_of(head))
         part = replace(self._part(source), identity=identity)
+        if self._options.overlap == "dedupe" and identity.family == "log":
+            self._read_new(source, part, head)
+            return
         if source.plain and source.size is not None and identity.family not in WHOLE_FAMILIES:
             self._read_ranges(source, part, head)
             return
@@ -248,6 +281,28 @@ class Reading:
         size = self._hand_out(self._unpacked(source, part, head, hasher), large)
         large.row = replace(large.row, bytes_read=size)
         self._wait(lambda: self._end(source, part, large, hasher.digest(), head))
+
+    def _read_new(self, source: Source, part: Part, head: bytes) -> None:
+        """A large log of which only new lines are wanted: unpacked to disk, since it is read twice."""
+        with tempfile.TemporaryFile() as file:
+            file.write(head)
+            while block := read_some(source):
+                file.write(block)
+            size = file.tell()
+            if is_fresh(source, self._settings):
+                size = self._waits(finished_end(file, size, self._settings.item_bytes), size)
+            begun = [prior for prior in self._growth.candidates(part.path, head) if 0 < prior.end <= size]
+            digests = digests_at(blocks_of(file, size), [*(prior.end for prior in begun), size])
+            if self._identity(part.names, digests[size]) in self._known:
+                self._summary.files_known += 1
+                return
+            prior = self._begun[part.src] = self._growth.longest(part.path, begun, digests)
+            large = self._open(part, 0)
+            pieces = self._new_pieces(part, file, prior.end if prior else 0, size)
+            new = self._hand_out(((self._spooled(one, one.data or b""), len(one.data or b"")) for one in pieces), large)
+        large.row = replace(large.row, bytes_read=new)
+        whole = source if size == source.size else replace(source, file=None)
+        self._wait(lambda: self._end(whole, part, large, digests[size], head, size))
 
     def _read_ranges(self, source: Source, part: Part, head: bytes) -> None:
         """A large plain file, read by the processes; hashed meanwhile, or before when it may be known in part."""
@@ -325,15 +380,15 @@ class Reading:
     def _spooled(self, part: Part, data: bytes) -> Part:
         path = Path(self._spool.name, f"{part.src}-{part.offset}")
         path.write_bytes(data)
-        return replace(part, spool=str(path))
+        return replace(part, data=None, spool=str(path))
 
-    def _end(self, source: Source, part: Part, large: Large, digest: bytes, head: bytes) -> None:
+    def _end(self, source: Source, part: Part, large: Large, digest: bytes, head: bytes, size: int = 0) -> None:
         self._told_damage(source)
         if not source.damage:
             self._memory.note(source.path, source.file, digest)
         identity = self._identity(part.names, digest)
         prior = self._begun.pop(part.src, None)
-        end = large.row.bytes_read + (prior.end if prior else 0)
+        end = size or large.row.bytes_read + (prior.end if prior else 0)
         if identity in self._known or self._growth.outgrown(part.path, head, end, digest):
             self._collector.forget(large)
             return

@@ -82,6 +82,7 @@ DELETE FROM {table} WHERE rowid IN (
 """
 _EXPIRE = (
     _Step("expire", "records", f"DELETE FROM records WHERE load_id IN {_OLD}"),
+    _Step("expire", "line_marks", f"DELETE FROM line_marks WHERE load_id IN {_OLD}"),
     _Step("thin", "state_observations", _THIN_STATES),
     _Step(
         "thin",
