@@ -37,7 +37,9 @@ def _named(bundle: Path) -> str:
 def demo(ctx: Context) -> None:
     """Run everything, print the report of the founding case and one line for each other recording."""
     bundles = recordings()
-    with Warehouse.open(ctx.warehouse, ctx.settings.lock_seconds) as warehouse:
+    with Warehouse.open(
+        ctx.warehouse, ctx.settings.lock_seconds, memory_limit=ctx.settings.database_memory
+    ) as warehouse:
         read = 0
         for bundle in bundles:
             done = run_into(

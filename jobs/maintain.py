@@ -24,7 +24,7 @@ def maintain(
     """Retention, relabelling when ``anew``, clean-up and compaction (always when ``rewrite``); then publish."""
     moment = now or datetime.now(UTC)
     done: dict[str, Any] = {"dry_run": dry_run}
-    warehouse = Warehouse.open(ctx.warehouse, ctx.settings.lock_seconds)
+    warehouse = Warehouse.open(ctx.warehouse, ctx.settings.lock_seconds, memory_limit=ctx.settings.database_memory)
     try:
         settings = ctx.settings
         changes = expire(warehouse.connection, moment, settings.record_days, settings.rollup_days, dry_run=dry_run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -81,8 +82,11 @@ class Warehouse:
             con = _connect(folder, memory_limit, threads)
             try:
                 migrate(con, folder, first_change=last_sequence(folder))
-            except BaseException:
-                con.close()
+            except BaseException as exc:
+                with contextlib.suppress(duckdb.Error):
+                    con.close()
+                if isinstance(exc, duckdb.Error):
+                    raise failed(folder, exc) from exc
                 raise
         except BaseException:
             lock.release()
@@ -96,12 +100,13 @@ class Warehouse:
             WarehouseError: the old file could not be closed cleanly, or ``fresh`` is not a warehouse.
         """
         path = self.directory / DATABASE_NAME
+        limit = str(self.connection.sql("SELECT current_setting('memory_limit')").fetchall()[0][0])
         self.connection.close()
         if path.with_name(path.name + ".wal").exists():
             raise WarehouseError(f"warehouse file {path}: not closed cleanly; run the command again")
         fresh.replace(path)
         sync_folder(self.directory)
-        return Warehouse(self.directory, self._lock, _connect(self.directory, None, None))
+        return Warehouse(self.directory, self._lock, _connect(self.directory, limit, None))
 
     def close(self) -> None:
         """Close the database and give up the lock; a second call does nothing."""
