@@ -71,7 +71,11 @@ def exposure(frame: pl.DataFrame) -> Any:
         y=alt.Y("calico_version:N", title=None),
     )
     fields = base.mark_rect().encode(
-        color=alt.Color("rate:Q", title=t("groups.rate"), scale=alt.Scale(range=["#deebf7", "#f0a860"], domainMin=0)),
+        color=alt.Color(
+            "rate:Q",
+            title=t("groups.rate"),
+            scale=alt.Scale(range=["#deebf7", "#f0a860"], domainMin=0, interpolate="rgb"),
+        ),
         tooltip=[
             alt.Tooltip(f"{name}:N", title=t(f"col.{name}"))
             for name in ("calico_version", "peers_from", "session_hours", "failures", "rate", "groups")

@@ -148,16 +148,20 @@ ORDER BY s.node, other, s.started_at""",
 
 
 def affected_nodes(cluster: str, category: str, started: datetime, ended: datetime | None) -> Query:
-    """Nodes whose ends failed so, with how many and what they are."""
+    """Nodes at either end of the sessions that failed so, with how many and what they are."""
     return Query(
         f"""
 WITH failed AS ({_CONCERNED}
+), sides AS (
+  SELECT node, coalesce(peer_node, peer) AS other, first_at FROM failed
+  UNION ALL
+  SELECT peer_node, node, first_at FROM failed WHERE peer_node IS NOT NULL
 )
-SELECT f.node, count(*) AS ends, min(f.first_at) AS first_at, any_value(n.is_reflector) AS is_reflector,
-       any_value(n.calico_version) AS calico_version, any_value(n.kernel_version) AS kernel_version,
-       any_value(n.optmem_max) AS optmem_max
-FROM failed AS f LEFT JOIN nodes AS n ON n.cluster = f.cluster AND n.node = f.node
-GROUP BY f.node ORDER BY ends DESC, f.node""",
+SELECT f.node, count(DISTINCT f.other) AS sessions, min(f.first_at) AS first_at,
+       any_value(n.is_reflector) AS is_reflector, any_value(n.calico_version) AS calico_version,
+       any_value(n.kernel_version) AS kernel_version, any_value(n.optmem_max) AS optmem_max
+FROM sides AS f LEFT JOIN nodes AS n ON n.cluster = $cluster AND n.node = f.node
+GROUP BY f.node ORDER BY sessions DESC, f.node""",
         {"cluster": cluster, "category": category, "started": started, "ended": ended},
     )
 

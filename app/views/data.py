@@ -73,7 +73,7 @@ def _ledger(scope: Scope) -> None:
         return
     with st.container(horizontal=True, gap="small"):
         for name in ("loads", "files_read", "lines_read", "lines_parsed", "lines_unparsed", "lines_rejected"):
-            st.metric(t(f"col.{name}"), f"{sums[name]:,}", border=True, width=150)
+            st.metric(t(f"col.{name}"), f"{sums[name]:,}", border=True, width=138)
     adds_up = sums["lines_read"] == sums["lines_parsed"] + sums["lines_unparsed"] + sums["lines_rejected"]
     counted = sums["counted"] == sums["lines_parsed"] + sums["lines_unparsed"]
     if adds_up and counted:

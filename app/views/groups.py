@@ -34,7 +34,6 @@ def _limits(scope: Scope) -> None:
         "groups-limits",
         columns={"used_percent": bar},
         none=t("groups.none"),
-        height=260,
         order=[
             "used_percent",
             "cluster",

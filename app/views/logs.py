@@ -81,6 +81,7 @@ def _facet(facet: str, offered: pl.DataFrame) -> None:
             values,
             f"f_{facet}",
             format_func=lambda value: _label(value, counts),
+            wrap=True,
         )
     with right:
         linked.several(
@@ -97,7 +98,7 @@ def _picture(query: Query, by_time: pl.DataFrame) -> None:
     """The buckets of the summary; ``query`` gives the same by itself."""
     if not by_time.is_empty():
         frame = times.axis(by_time.select("moment", "events", category="value"))
-        chart = charts.bars_over_time(frame, "moment", "category", "events")
+        chart = charts.bars_over_time(frame, "moment", "category", "events", height=220)
         show.picture(chart, query, "log-time", t("logs.over_time"), brush=True)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import streamlit as st
@@ -13,6 +13,9 @@ from app.queries.base import Scope
 from app.texts import t, word
 
 CARDS = 6
+
+STALE = timedelta(hours=1)
+"""Newest data older than this say nothing about the state of now: jobs run every few minutes."""
 
 
 def render(scope: Scope) -> None:
@@ -35,16 +38,18 @@ def _freshness() -> None:
     if newest is None:
         show.empty(t("state.no_data"))
         return
-    age = times.span(datetime.now(UTC) - newest)
+    age = datetime.now(UTC) - newest
     st.caption(
         t(
             "overview.fresh",
             newest=times.shown(newest),
             zone=str(times.zone()),
-            age=age,
+            age=times.span(age),
             loaded=times.shown(fresh["loaded_at"]),
         )
     )
+    if age > STALE:
+        st.warning(t("overview.stale", age=times.span(age)), icon=":material/history:")
 
 
 def _numbers(scope: Scope) -> None:
@@ -133,13 +138,12 @@ def _limits(scope: Scope) -> None:
             "failed",
             "cluster",
         ],
-        height=300,
     )
 
 
 def _clusters(scope: Scope) -> None:
     st.subheader(t("overview.clusters"), anchor=False)
-    show.table(overview.clusters_state(scope), "overview-clusters", height=300)
+    show.table(overview.clusters_state(scope), "overview-clusters")
 
 
 render(st.session_state["scope"])

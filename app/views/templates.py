@@ -11,6 +11,21 @@ from app.queries import logs, templates
 from app.queries.base import Scope
 from app.texts import t
 
+# How often stands before what: of a long text a narrow screen shows nothing else.
+ORDER = [
+    "events",
+    "share_percent",
+    "template",
+    "trend",
+    "first_at",
+    "last_at",
+    "component",
+    "category",
+    "severity",
+    "rule",
+    "template_id",
+]
+
 
 def render(scope: Scope) -> None:
     """The page."""
@@ -65,7 +80,7 @@ def _list(scope: Scope, start: datetime, end: datetime) -> None:
         benign = st.toggle(t("templates.benign"), key="benign", bind="query-params")
     query = templates.listed(scope, start, end, benign, (text or "").strip().lower() or None)
     st.caption(t("templates.pick"))
-    chosen = show.table(query, "templates", select=True, columns=_columns(), height=460)
+    chosen = show.table(query, "templates", select=True, columns=_columns(), order=ORDER, height=460)
     if chosen and chosen["template_id"]:
         show.go("templates", template=chosen["template_id"])
 

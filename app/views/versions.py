@@ -33,7 +33,6 @@ def _fixes(scope: Scope) -> None:
     st.dataframe(
         rows,
         hide_index=True,
-        height=300,
         column_config={
             name: st.column_config.TextColumn(t(f"col.{name}"), width="large" if name == "what" else None)
             for name in rows.columns

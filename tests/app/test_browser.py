@@ -14,6 +14,7 @@ import pytest
 
 from pipeline.warehouse.reader import Snapshot
 from tests.app import browsing
+from tests.app.conftest import HOSTILE
 
 if browsing.missing() is None:
     from playwright.sync_api import expect
@@ -147,6 +148,21 @@ def test_dragging_over_a_picture_sets_the_range(visit: Open, snapshot: Snapshot)
         assert 0.15 < (end - start) / (last - first) < 0.35
 
 
+def test_clicking_a_field_of_the_map_narrows_to_its_node(visit: Open) -> None:
+    with visit("/sessions?cluster=md5-key-limit-grown") as page:
+        picture = page.get_by_test_id("stVegaLiteChart").first
+        picture.locator("canvas").first.wait_for()
+        browsing.settle(page)
+        box = picture.bounding_box()
+        assert box is not None
+        # A third of the width lies right of the names, half the height between legend and axis.
+        page.mouse.click(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.5)
+        expect(page).to_have_url(re.compile(r"[?&]q=[\w-]+"))
+        browsing.settle(page)
+        assert parameters(page)["cluster"] == ["md5-key-limit-grown"]
+        expect(page.get_by_role("textbox", name="Search", exact=True)).to_have_value(parameters(page)["q"][0])
+
+
 def drag(page: Page, picture: Locator, start: float, end: float) -> None:
     """Drag over a picture from one part of its width to another."""
     picture.scroll_into_view_if_needed()
@@ -192,9 +208,16 @@ def test_the_sql_behind_a_table_opens_in_the_console(visit: Open) -> None:
         said(page, "1 rows")
 
 
-@pytest.mark.parametrize("address", ["/", "/logs", "/templates", "/sessions", "/data", "/explain"])
+@pytest.mark.parametrize("address", ["/", "/logs", "/templates", "/sessions", "/data", "/explain", "/sql"])
 def test_hostile_text_does_nothing(visit: Open, address: str) -> None:
-    with visit(f"{address}?cluster=hostile") as page:
+    statement = quote("SELECT message, {'a': message} AS nested FROM log_events WHERE cluster = 'hostile'")
+    with visit(f"{address}?cluster=hostile" + (f"&sql={statement}" if address == "/sql" else "")) as page:
+        if address == "/sql":
+            said(page, f"{len(HOSTILE)} rows")
+        if address == "/explain":
+            page.get_by_role("textbox", name="Lines").fill("\n".join(f"bird: {text}" for text in HOSTILE))
+            page.keyboard.press("Control+Enter")
+            said(page, "window.harmed")
         if address == "/logs":
             select_row(page)
             expect(page.get_by_role("heading", name="Record", exact=True)).to_be_visible()

@@ -52,6 +52,25 @@ def test_overview_names_the_founding_case(app: Run) -> None:
     assert "15 sessions, 5 nodes" in said(at)
 
 
+def test_data_of_long_ago_say_what_to_do(app: Run) -> None:
+    """The recordings are older than anything that runs today."""
+    assert "peerscope run" in "".join(warning.value for warning in app().warning)
+
+
+def test_incident_names_the_nodes_at_both_ends(app: Run, founding: str) -> None:
+    at = app("incidents", incident=founding)
+    tables = [frame.value for frame in at.dataframe if "optmem_max" in frame.value.columns]
+    nodes = {*tables[0]["node"]}
+    assert {f"node-16{number}" for number in range(1, 6)} | {"rr-a-1", "rr-a-2", "rr-a-3"} == nodes
+
+
+def test_estimates_over_all_clusters_stand_on_the_page_of_one(app: Run) -> None:
+    at = app("groups", cluster="md5-key-limit-grown")
+    tables = [frame.value for frame in at.dataframe if "verdict" in frame.value.columns]
+    assert tables
+    assert all({*table["cluster"]} <= {"all", "md5-key-limit-grown"} for table in tables if "cluster" in table.columns)
+
+
 def test_incident_shows_cause_remedy_and_what_was_ruled_out(app: Run, founding: str) -> None:
     at = sound(app("incidents", incident=founding))
     text = said(at)
