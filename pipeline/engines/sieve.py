@@ -51,7 +51,8 @@ _SAID = schema(
 # Kinds remembered between calls: real fleets have some hundreds; the bound is for hostile ones.
 _REMEMBERED = 50_000
 # The keys of lines whose head is told by the key alone; the digit of bird6 is hidden there.
-_LOGRUS = re.compile(r"\[[A-Z]+\]\[<\*>(?:/<\*>)*\] (?:[a-z-]+/)?[A-Za-z_.<>-]+ (?:<\*>|<nil>):")
+# A file's name tells the program only where no folder stands before it, and then it must stand there whole.
+_LOGRUS = re.compile(r"\[[A-Z]+\]\[<\*>(?:/<\*>)*\] (?:[a-z-]+/[A-Za-z_.<*>-]+|[A-Za-z_.<>-]+) (?:<\*>|<nil>):")
 _BIRD = re.compile(r"bird\x07?: (?:[^<b]|b[^i])")
 _NAMES = "Mesh_|Node_|Global_|bird"
 _PLACE = r"^\[[A-Z]+\]\[[0-9/]+\] (?:[a-z0-9-]+/)?(\S+ \S+):"

@@ -21,6 +21,7 @@ SNIFF_BYTES = 64 << 10
 SNIFF_LINES = 200
 _YAML = re.compile(r"^(?:---\s*$|(?:- )?(?:apiVersion|kind|items|clientVersion|serverVersion): ?)", re.MULTILINE)
 _RESOURCE_JSON = re.compile(r'"(?:kind|apiVersion|items)"\s*:')
+_CONTROLS = bytes(code for code in range(32) if code not in b"\t\n\r\x1b")
 _HEADS = [re.compile(layout.pattern) for layout in LAYOUTS]
 
 
@@ -39,7 +40,7 @@ def identify(head: bytes) -> Identity:
     if head.count(b"\0") * 10 > len(head) > 0:
         return Identity("binary", "binary", "more than a tenth of the bytes are NUL")
     text = head.decode("utf-8", errors="replace").lstrip("\ufeff")
-    odd = sum(1 for char in text if char == "\N{REPLACEMENT CHARACTER}" or (char < " " and char not in "\t\n\r\x1b"))
+    odd = len(head) - len(head.translate(None, _CONTROLS)) + text.count("\N{REPLACEMENT CHARACTER}")
     if odd * 5 > len(text) > 0:
         return Identity("binary", "binary", "more than a fifth of the characters are no text")
     if not text.strip():

@@ -86,6 +86,8 @@ def sniff_json_lines(lines: Sequence[str]) -> str | None:
 
 
 def _keys(line: str) -> set[str]:
+    if not line.lstrip().startswith("{"):
+        return set()
     try:
         value = json.loads(line)
     except (ValueError, RecursionError):

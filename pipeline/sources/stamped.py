@@ -15,6 +15,7 @@ MINUTE = 60_000_000
 # the widest head: a stamp of 35 bytes, the stream, and a word more
 _REACH = 64
 DATE_WIDTH = 24
+_BLOCK = 8192
 _WIDTHS = (30, 35, *range(22, 30), *range(31, 35))
 
 
@@ -72,7 +73,16 @@ def container_heads(octets: np.ndarray, begin: np.ndarray, width: np.ndarray) ->
     if len(octets) <= _REACH:
         return heads
     words = _words(octets)
-    left = np.flatnonzero((width >= 32) & (begin + _REACH <= len(octets)))
+    able = np.flatnonzero((width >= 32) & (begin + _REACH <= len(octets)))
+    for start in range(0, len(able), _BLOCK):
+        _read_block(words, octets, begin, width, able[start : start + _BLOCK], heads)
+    return heads
+
+
+def _read_block(
+    words: np.ndarray, octets: np.ndarray, begin: np.ndarray, width: np.ndarray, left: np.ndarray, heads: Heads
+) -> None:
+    """Fill ``heads`` for some lines: few enough to stay in the processor's cache."""
     for stamp in _WIDTHS:
         if not len(left):
             break
@@ -82,7 +92,6 @@ def container_heads(octets: np.ndarray, begin: np.ndarray, width: np.ndarray) ->
         if hit.any():
             _read(words, octets, begin, left[hit], stamp, heads)
             left = left[~hit]
-    return heads
 
 
 def _read(words: np.ndarray, octets: np.ndarray, begin: np.ndarray, rows: np.ndarray, stamp: int, heads: Heads) -> None:
