@@ -112,10 +112,22 @@ def _call(words: list[str]) -> tuple[int, str | None]:
         return 0, None
     except KeyboardInterrupt:
         return 130, "interrupted"
-    except Exception as exc:
-        if isinstance(exc, MemoryError) or type(exc).__name__ == "OutOfMemoryException":
+    except BaseException as exc:
+        # what a library in Rust gives up with is no Exception
+        if not isinstance(exc, Exception) and type(exc).__name__ != "PanicException":
+            raise
+        if _wants_memory(exc):
             return 3, "out of memory; what was committed before stays. Give it more, or lower item_bytes and processes"
         if {"-v", "--verbose"} & set(words):
             raise
         return 5, f"internal error: {type(exc).__name__}: {exc}; run again with -v and report it"
     return 0, None
+
+
+def _wants_memory(exc: BaseException) -> bool:
+    """Whether a library could not get memory, or a thread, which comes to the same."""
+    return (
+        isinstance(exc, MemoryError)
+        or type(exc).__name__ == "OutOfMemoryException"
+        or "could not spawn threads" in str(exc)
+    )

@@ -26,7 +26,7 @@ import duckdb
 from pipeline.engines.content import digest_file, new_digest
 from pipeline.settings import Settings
 from pipeline.sources.discover import Source, walk_sources
-from pipeline.sources.identify import Identity
+from pipeline.sources.identify import SNIFF_BYTES, Identity, identify
 from pipeline.warehouse.files import FileMemory
 
 HEAD_BYTES = 4096
@@ -107,7 +107,7 @@ class Growth:
         found = self._by_head.get(head_of(head), []) + self._by_path.get(path, [])
         if found and not _TIME.search(head, 0, HEAD_BYTES) and self._identify(path, b"") == self._nowhere:
             found = [prior for prior in found if prior.path == path]
-        return sorted(found, key=lambda prior: prior.end)
+        return sorted((one for one in found if _was_text(head, one.end)), key=lambda prior: prior.end)
 
     def before(self, path: str, data: bytes) -> Prior | None:
         """The longest stream that ``data`` begins with."""
@@ -217,6 +217,11 @@ def digests_at(blocks: Iterator[bytes], ends: Sequence[int]) -> dict[int, bytes]
     return found
 
 
+def _was_text(head: bytes, end: int) -> bool:
+    """Whether what was read then was read line by line; what was refused, or read as one, is read anew."""
+    return end >= SNIFF_BYTES or identify(head[:end]).family in ("log", "console")
+
+
 def goes_on(identity: Identity, data: bytes, end: int) -> bool:
     """Whether what stands after ``end`` can be read by itself.
 
@@ -245,10 +250,13 @@ def digests_of_file(path: str, ends: Sequence[int], size: int) -> dict[int, byte
 
 
 def is_fresh(source: Source, settings: Settings) -> bool:
-    """Whether the file was written to a moment ago, so that its last line may still be going on."""
+    """Whether the file was written to a moment ago, so that its last line may still be going on.
+
+    A file from the future, by a clock that is off, is not waited for.
+    """
     if not source.plain or source.file is None:
         return False
-    return time.time_ns() - source.file.st_mtime_ns < settings.unfinished_seconds * 1e9
+    return abs(time.time_ns() - source.file.st_mtime_ns) < settings.unfinished_seconds * 1e9
 
 
 def finished(data: bytes) -> int:

@@ -125,7 +125,14 @@ class Reading:
         if source.plain and source.size is not None and source.size > self._settings.item_bytes:
             self._read_large(source, source.stream.read(SNIFF_BYTES))
             return
-        data = bytearray(source.stream.read(SNIFF_BYTES))
+        if source.plain and source.size is not None:
+            whole = source.stream.read(source.size + 1)
+            if len(whole) == source.size:
+                self._read_small(source, whole)
+                return
+            data = bytearray(whole)
+        else:
+            data = bytearray(source.stream.read(SNIFF_BYTES))
         while len(data) <= self._settings.item_bytes:
             more = read_some(source)
             if not more:
@@ -196,9 +203,12 @@ class Reading:
         self._note_stream(source, data, prior if begin else None, Prior(read, identity, identity, part.path))
         if self._options.overlap == "dedupe" and (kind := identify(data[:SNIFF_BYTES])).family == "log":
             pieces = list(self._new_pieces(replace(part, identity=kind), io.BytesIO(data), begin, len(data)))
+        elif source.plain and 0 < size == read == source.size and not begin:
+            # the process that parses it reads it itself: cheaper than sending it there
+            pieces = [replace(part, size=size)]
         else:
             pieces = [replace(part, data=data[begin:])]
-        self._rows[part.src] = self._row(part, identity, sum(len(piece.data or b"") for piece in pieces))
+        self._rows[part.src] = self._row(part, identity, sum(piece.size or len(piece.data or b"") for piece in pieces))
         self._parts += pieces
         self._bytes += self._rows[part.src].bytes_read
         if self._bytes >= self._settings.item_bytes or len(self._rows) >= self._settings.batch_files:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any
 
@@ -38,6 +38,13 @@ UPDATE observed_minutes SET first_ts = least(first_ts, before.last_ts) FROM (
 WHERE observed_minutes.load_id = $load AND observed_minutes.source_path = before.source_path
   AND observed_minutes.node IS NOT DISTINCT FROM before.node
   AND observed_minutes.component IS NOT DISTINCT FROM before.component
+"""
+# A clock that ran ahead proves no coverage: one such line would have a log observed for decades of silence.
+AHEAD = timedelta(days=1)
+_NOT_AHEAD = """
+UPDATE observed_minutes SET first_ts = CASE WHEN first_ts <= CAST($latest AS TIMESTAMPTZ) THEN first_ts END,
+  last_ts = CASE WHEN first_ts <= CAST($latest AS TIMESTAMPTZ) THEN first_ts END
+WHERE load_id = $load AND last_ts > CAST($latest AS TIMESTAMPTZ)
 """
 
 
@@ -245,6 +252,8 @@ class Load:
         self._insert_shapes()
         self._drop_extra_examples()
         insert(self._con, "sources", self._source_frame(), self._keys)
+        latest = (self._started + AHEAD).isoformat()
+        self._con.execute(_NOT_AHEAD, {"load": self.load_id, "latest": latest})
         self._insert_streams()
         self._reconcile()
         insert(self._con, "loads", pl.DataFrame([self._ledger_row()], infer_schema_length=None), {})

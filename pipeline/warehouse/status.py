@@ -15,6 +15,8 @@ from pipeline.warehouse.lock import holder_pid
 from pipeline.warehouse.reader import Snapshot, open_snapshot
 from pipeline.warehouse.snapshots import list_snapshots
 
+# Clocks of two machines may differ by so much without a word.
+AHEAD_SECONDS = 300
 _LEDGER = """
 SELECT count(*) AS loads,
        coalesce(sum(files_read), 0) AS files_read, coalesce(sum(bytes_read), 0) AS bytes_read,
@@ -68,9 +70,9 @@ def render_status(state: Mapping[str, Any]) -> str:
     snapshot, fresh, ledger = state["snapshot"], state["freshness"], state["ledger"]
     lines += [
         f"snapshot      {snapshot['path']} ({snapshot['bytes']:,} bytes, {snapshot['kept']} kept)",
-        f"published     {_moment(snapshot['published_at'])} ({_span(fresh['published_age_seconds'])} ago)",
+        f"published     {_moment(snapshot['published_at'])} ({_ago(fresh['published_age_seconds'])})",
         f"last load     {_moment(fresh['last_load_at'])}",
-        f"last event    {_moment(fresh['last_event_at'])} ({_span(fresh['last_event_age_seconds'])} ago)",
+        f"last event    {_moment(fresh['last_event_at'])} ({_ago(fresh['last_event_age_seconds'])})",
         f"ledger        {ledger['loads']:,} loads, {ledger['files_read']:,} files, {ledger['bytes_read']:,} bytes",
         f"lines         {ledger['lines_read']:,} read = {ledger['lines_parsed']:,} parsed "
         f"+ {ledger['lines_unparsed']:,} unparsed + {ledger['lines_rejected']:,} rejected",
@@ -101,6 +103,12 @@ def _coverage_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _moment(moment: datetime | None) -> str:
     return "never" if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def _ago(seconds: float | None) -> str:
+    if seconds is not None and seconds < -AHEAD_SECONDS:
+        return f"{_span(-seconds)} ahead: a clock ran ahead, or the zone is wrong (--tz)"
+    return f"{_span(None if seconds is None else max(seconds, 0))} ago"
 
 
 def _span(seconds: float | None) -> str:

@@ -13,14 +13,14 @@ from tests.chaos.fuzz import Fuzzed, fuzz
 from tests.warehouse.build import build
 
 
-def campaign(faults: int, seed: int, growing: bool = False) -> Outcome:
+def campaign(faults: int, seed: int) -> Outcome:
     """The faults in a folder of their own that is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="peerscope-chaos-") as name:
         folder = Path(name)
         disk = folder / "disk"
         mounted = small_disk(disk)
         try:
-            run = Campaign(folder, disk / "warehouse", seed, mounted, growing)
+            run = Campaign(folder, disk / "warehouse", seed, mounted)
             return run.run(faults, lambda text: print(text, flush=True))
         finally:
             if mounted:
@@ -59,9 +59,8 @@ def main() -> None:
     parser.add_argument("--faults", type=int, default=200)
     parser.add_argument("--inputs", type=int, default=2000, help="hostile inputs of the fuzz campaign")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--growing", action="store_true", help="files also grow between runs")
     args = parser.parse_args()
-    outcome = campaign(args.faults, args.seed, args.growing) if args.faults else None
+    outcome = campaign(args.faults, args.seed) if args.faults else None
     if outcome is not None:
         print(told(outcome), flush=True)
     fuzzed, tried = fuzz_campaign(args.inputs, args.seed) if args.inputs else (None, None)

@@ -14,7 +14,7 @@ FACTS = {
     "minute_counts": "minute, node, component, level, shape_id",
     "state_observations": "ts, node, protocol, peer, state, bgp_state, last_error, observed_by, byte_offset",
     "rejects": "byte_offset, byte_length, lines, reason",
-    "sources": "content_id, kind, node, pod, lines_read, lines_parsed, lines_unparsed, lines_rejected",
+    "sources": "kind, node, pod",
     "shapes": "shape_id, shape, component, rule, category",
     "mined": "shape_id, template_id",
     "incidents": "cluster, category, started_at, ended_at, nodes, sessions, events, cause",
@@ -26,7 +26,8 @@ _WHERE = {
     "sources": "kind <> 'refused'",
     "rejects": "lines > 0",
 }
-_COUNTED = {"minute_counts": "sum(events)::BIGINT"}
+# A file that grew has a row for each time it was read.
+_COUNTED = {"minute_counts": "sum(events)::BIGINT", "sources": "sum(lines_read)::BIGINT"}
 
 
 def contents(directory: Path) -> dict[str, Counter[tuple[Any, ...]]]:

@@ -1,15 +1,17 @@
-"""The input of a campaign: log files of a few nodes that grow in number, are rotated, packed and damaged."""
+"""The input of a campaign: log files of a few nodes that grow, are rotated, packed, copied, damaged and come late."""
 
 from __future__ import annotations
 
 import gzip
 import io
 import random
+import re
 import tarfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from pipeline.grammar import load_ruleset
+from pipeline.sources.birds import SIX
 
 START = datetime(2024, 12, 18, 7, 0, tzinfo=UTC)
 NODES = [f"node-{number}" for number in range(1, 7)]
@@ -23,9 +25,13 @@ class World:
         self.files = 0
         self._random = random.Random(seed)
         rules = load_ruleset().rules
-        self._lines = sorted({e.line for r in rules for e in r.examples if e.family == "bird" and "\n" not in e.line})
+        lines = {e.line for r in rules for e in r.examples if e.family == "bird" and "\n" not in e.line}
+        # Where bird and bird6 write into one log, a line that names neither is told by its neighbours: what was read
+        # before these came is taken for bird's.
+        self._lines = sorted(line for line in lines if not re.search(SIX, line))
         self._clock = START
         self._unfinished: dict[str, bytes] = {}
+        self._late = folder.parent / "late"
 
     def add(self, lines: int = 80) -> Path:
         """A new log file of some node, in one of the forms in which logs lie around."""
@@ -36,6 +42,9 @@ class World:
         form = self._random.choice(("log", "log", "log", "gz", "tar", "cut gz", "cut tar", "noise"))
         path = home / f"{self.files}.log"
         self.files += 1
+        if self._random.random() < 0.15:  # it will be found by a later run, with older lines than others
+            path = self._late / path.relative_to(self.folder)
+            path.parent.mkdir(parents=True, exist_ok=True)
         if form == "log":
             path.write_bytes(data)
         elif form in ("gz", "cut gz"):
@@ -62,10 +71,31 @@ class World:
             self._unfinished[path.name] = data[len(data) - kept :]
 
     def finish(self) -> None:
-        """Write what growing files still lack."""
+        """Write what growing files still lack, and let the late ones come."""
+        while self.arrive():
+            pass
         for path in sorted(self.folder.rglob("*.log")):
             with path.open("ab") as file:
                 file.write(self._unfinished.pop(path.name, b""))
+
+    def arrive(self) -> bool:
+        """A late file comes; False when there is none."""
+        late = sorted(path for path in self._late.rglob("*") if path.is_file())
+        if not late:
+            return False
+        path = self._random.choice(late)
+        target = self.folder / path.relative_to(self._late)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        path.rename(target)
+        return True
+
+    def copy_and_cut(self) -> None:
+        """logrotate's copytruncate: the content goes into a copy, the file begins anew."""
+        plain = sorted(path for path in self.folder.rglob("*.log") if path.name not in self._unfinished)
+        if plain:
+            path = self._random.choice(plain)
+            path.with_name(f"{path.name}.{self._clock:%Y%m%d-%H%M%S}.1").write_bytes(path.read_bytes())
+            path.write_bytes("".join(self._line() for _ in range(5)).encode())
 
     def rotate(self) -> None:
         """What rotation does to a file: another name, or compressed under another name."""

@@ -5,8 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from pipeline.engines.local import InputOptions, ingest
+from pipeline.settings import Settings
+from pipeline.warehouse.publish import publish
 from pipeline.warehouse.snapshots import current_snapshot
 from pipeline.warehouse.status import render_status, status
+from pipeline.warehouse.writer import Warehouse
 from tests.warehouse.build import at
 from tests.warehouse.test_lock import held_by_another
 
@@ -54,3 +58,18 @@ def test_while_a_job_writes(tmp_path: Path, small: Path) -> None:
         said = status(small)
     assert said["writer_pid"] == pid
     assert said["reconciles"] is True
+
+
+def test_a_clock_that_ran_ahead_is_named_and_proves_no_coverage(tmp_path: Path) -> None:
+    late, early = "2099-12-18T07:00:00", "2024-12-18T07:00:00"
+    lines = [f"{at}.000000000Z stdout F bird: Node_10_0_0_8: State changed to up\n" for at in (early, late)]
+    log = tmp_path / "logs/nodes/n1/bird.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("".join(lines))
+    with Warehouse.open(tmp_path / "w") as warehouse:
+        ingest(warehouse, [str(log)], InputOptions(cluster="c"), Settings(processes=1))
+        seen = warehouse.frame("SELECT DISTINCT last_ts::VARCHAR AS t FROM observed_minutes")["t"].to_list()
+        publish(warehouse)
+    assert seen == ["2024-12-18 07:00:00+00"]
+    said = render_status(status(tmp_path / "w", datetime(2026, 1, 1, tzinfo=UTC)))
+    assert "27014 d 7 h ahead: a clock ran ahead" in said
