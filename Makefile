@@ -27,12 +27,14 @@ $(READY): pyproject.toml requirements.lock Makefile
 demo: $(READY) ## run the whole pipeline over sample_logs/ and print the report
 	$(BIN)/peerscope demo
 
-test: $(READY) system ## run the test suite (all but the browser tests)
-	@echo "NOT RUN here: the browser tests of the app (make browser); they still depend on the timing of the page"
-	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not browser"
+test: $(READY) system ## run the test suite; the browser tests come last and have the machine to themselves
+	@failed=0; \
+	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not browser" || failed=1; \
+	$(BIN)/python -m pytest -n 0 -m browser tests/app || failed=1; \
+	exit $$failed
 
-browser: $(READY) system ## drive the app in headless Chromium (42 tests, some two minutes)
-	$(BIN)/python -m pytest -n 0 -m browser
+browser: $(READY) system ## only the tests that drive the app in headless Chromium
+	$(BIN)/python -m pytest -n 0 -m browser tests/app
 
 lint: $(READY) ## ruff and the strict type checker
 	$(BIN)/ruff check .

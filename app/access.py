@@ -7,6 +7,7 @@ forgetting it is noticed. Behind a proxy that authenticates, leave both out and 
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,12 +15,20 @@ import streamlit as st
 
 from app.texts import t
 
+NEEDED = ("authlib", "httpx")
+"""What Streamlit's login imports when somebody logs in."""
+
 
 def allowed() -> bool:
     """Whether this session may go on; draws the login or the refusal when not."""
     secrets = _secrets()
     if "auth" not in secrets:
         return True
+    if missing := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
+        # Without them Streamlit ends the login with an error that names nothing.
+        st.error(t("access.packages", names=", ".join(missing)))
+        st.code("pip install 'streamlit[auth]'", language=None)
+        return False
     if not st.user.is_logged_in:
         st.header("peerscope", anchor=False)
         st.write(t("access.please"))

@@ -34,9 +34,14 @@ class Server:
 
 
 @contextmanager
-def serve(warehouse: Path, extra: Mapping[str, str] | None = None, folder: Path = ROOT) -> Iterator[Server]:
-    """Serve a published warehouse on a free port; ``extra`` goes into the environment, ``folder`` is where it starts."""
-    port = free_port()
+def serve(
+    warehouse: Path, extra: Mapping[str, str] | None = None, folder: Path = ROOT, port: int | None = None
+) -> Iterator[Server]:
+    """Serve a published warehouse, on a free port when none is given.
+
+    ``extra`` goes into the environment, ``folder`` is where it is started.
+    """
+    port = port or free_port()
     words = [sys.executable, "-m", "jobs", "--warehouse", str(warehouse), "app", "--port", str(port)]
     environ = {**os.environ, "PYTHONPATH": str(ROOT), **(extra or {})}
     process = subprocess.Popen(words, cwd=folder, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
