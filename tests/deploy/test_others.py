@@ -102,6 +102,14 @@ def test_the_dag_is_a_chain_of_known_commands(monkeypatch: pytest.MonkeyPatch) -
     assert called == ["ingest", "mine", "analyze", "publish", "notify"]
 
 
+def test_airflow_accepts_the_dag(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
+    dagbag = pytest.importorskip("airflow.models", reason="apache-airflow is not installed; a stand-in was asked")
+    bag = dagbag.DagBag(DEPLOY / "airflow", include_examples=False)
+    assert not bag.import_errors
+    assert bag.dags["peerscope"].task_ids == ["ingest", "mine", "analyze", "publish", "tell"]
+
+
 @pytest.mark.parametrize("path", [*SERVICES, DEPLOY / "airflow" / "peerscope_dag.py"], ids=lambda path: path.name)
 def test_commands_that_are_called_exist(path: Path) -> None:
     known = CliRunner().invoke(app, ["--help"]).output
