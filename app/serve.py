@@ -25,8 +25,9 @@ def warm() -> None:
 
 
 if __name__ == "__main__":
-    # The folder of this file would be searched first: its modules are those of the package ``app`` and nothing else.
-    sys.path[0] = str(HERE.parent)
+    # The folder of this file would be searched first, but its modules are those of the package ``app``; in a checkout
+    # that is not installed the package is found beside it.
+    sys.path[:] = [*(path for path in sys.path if Path(path or ".").resolve() != HERE), str(HERE.parent)]
     warm()
     from streamlit.web import cli
 

@@ -46,6 +46,7 @@ def take(warehouse: Path) -> None:
         ).item()
     pictures: dict[str, tuple[str, dict[str, Any]]] = {
         "app-overview": ("/", {}),
+        "app-overview-zh": ("/?lang=zh&tz=Asia/Shanghai", {}),
         "app-incident": (f"/incidents?incident={founding}", {}),
         "app-incident-zh-dark": (f"/incidents?incident={founding}&lang=zh&tz=Asia/Shanghai", {"color_scheme": "dark"}),
         "app-session": (

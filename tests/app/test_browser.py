@@ -260,16 +260,33 @@ def test_light_and_dark(visit: Open) -> None:
         assert brightness(page) < 60
 
 
-@pytest.mark.parametrize("address", ["/", "/incidents", "/sessions", "/groups", "/logs", "/sql"])
+def test_the_keyboard_reaches_what_a_mouse_reaches(visit: Open) -> None:
+    with visit("/?cluster=port-dropped") as page:
+        for _ in range(60):
+            page.keyboard.press("Tab")
+            if page.evaluate("document.activeElement.closest('a')?.href?.includes('incident=') ?? false"):
+                break
+        page.keyboard.press("Enter")
+        said(page, "What to do")
+
+
+NARROW = ["/", "/incidents", "/sessions", "/groups", "/versions", "/templates", "/logs", "/sql"]
+
+
+@pytest.mark.parametrize("address", NARROW)
 def test_a_narrow_screen(visit: Open, address: str) -> None:
     with visit(address, width=390, height=844) as page:
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390
-        assert page.locator("h2").first.is_visible()
+        expect(page.locator("h2").first).to_be_visible()
+        # Titles that lead somewhere are read to their end.
+        cut = "[...document.querySelectorAll('[data-testid=stPageLink] p')].filter(p => p.scrollWidth > p.clientWidth + 1)"
+        assert page.evaluate(f"{cut}.map(p => p.textContent)") == []
 
 
 @pytest.mark.parametrize(
-    "address", ["/", "/incidents", "/sessions", "/logs", "/templates", "/groups", "/sql", "/explain", "/data"]
+    "address",
+    ["/", "/incidents", "/sessions", "/logs", "/templates", "/groups", "/versions", "/sql", "/explain", "/data"],
 )
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_accessibility(visit: Open, address: str, scheme: str, founding: str) -> None:
