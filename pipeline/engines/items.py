@@ -101,7 +101,8 @@ def _piece(part: Part, settings: Settings) -> Piece:
             )
         if window is None:
             return replace(piece, identity=part.identity or NOTHING, offset=part.begin, end=part.begin)
-        return replace(piece, data=window.data, offset=window.offset, end=window.end, tail=window.tail)
+        known = part.identity or identify(window.data[:SNIFF_BYTES])
+        return replace(piece, identity=known, data=window.data, offset=window.offset, end=window.end, tail=window.tail)
     return replace(piece, data=data, identity=part.identity or identify(data[:SNIFF_BYTES]))
 
 
