@@ -20,10 +20,9 @@ import polars as pl
 
 from pipeline.frames import schema
 from pipeline.grammar import RULE_NUMBER, Ruleset
-from pipeline.grammar.shape import SHAPE_CHARS
+from pipeline.grammar.shape import BEGINNINGS, SHAPE_CHARS
 from pipeline.redact import HIDDEN_WORDS, TELLING
 from pipeline.sources.birds import FOUR, SIX
-from pipeline.sources.heads import LOGRUS_BEHIND_DATE
 from pipeline.sources.lines import Text
 from pipeline.sources.stamped import DATE_WIDTH, MINUTE, Heads, container_heads, dated
 from pipeline.sources.times import UTC_US
@@ -51,14 +50,15 @@ _SAID = schema(
 # Kinds remembered between calls: real fleets have some hundreds; the bound is for hostile ones.
 _REMEMBERED = 50_000
 # The keys of lines whose head is told by the key alone; the digit of bird6 is hidden there.
-# A file's name tells the program only where no folder stands before it, and then it must stand there whole.
-_LOGRUS = re.compile(r"\[[A-Z]+\]\[<\*>(?:/<\*>)*\] (?:[a-z-]+/[A-Za-z_.<*>-]+|[A-Za-z_.<>-]+) (?:<\*>|<nil>):")
+_LOGRUS = re.compile(r"\[[A-Z]+\]\[<\*>(?:/<\*>)*\] (?:[a-z-]+/)?[A-Za-z_.<>-]+ (?:<\*>|<nil>):")
 _BIRD = re.compile(r"bird\x07?: (?:[^<b]|b[^i])")
 _NAMES = "Mesh_|Node_|Global_|bird"
-_PLACE = r"^\[[A-Z]+\]\[[0-9/]+\] (?:[a-z0-9-]+/)?(\S+ \S+):"
+_PLACE = r"^\[[A-Z]+\]\[[^\]]+\] (?:[a-z0-9-]+/)?(\S+ [^\s:]+):"
+# how nearly all lines with a neighbour's name begin: cheaper to look for than such a name anywhere
+_SURELY_FOUR = r"^bird: (?:Mesh|Node|Global)_[0-9]{1,3}_[0-9]{1,3}_[0-9]{1,3}_[0-9]{1,3}[^0-9A-Za-z_]"
 _SECRET = re.compile(TELLING)
-# what a wiped token may hold, and what looks like one
-_UNSURE = HIDDEN_WORDS + r"|<\*>"
+# what a wiped token may hold, what looks like one, and words that the cheap keys do not protect
+_UNSURE = "|".join([HIDDEN_WORDS, r"<\*>", *BEGINNINGS])
 _MANY_GROUPS = 1 << 24
 
 
@@ -130,8 +130,8 @@ class Sieve:
         verdicts = [*self._verdicts(keys, kind, text, read), UNREAD]
         sure, quiet, placed, bird, names = (np.array([v[n] for v in verdicts])[kind] for n in range(_FLAGS))
         telling = rests.str.contains(_UNSURE).to_numpy()
-        sure[rows] &= ~telling & (~stamped | rests.str.contains(LOGRUS_BEHIND_DATE).to_numpy())
-        only_four = not _six_may_speak(text.frame(names)["raw"])
+        sure[rows] &= ~telling
+        only_four = not _six_may_speak(rests.filter(names[rows])) and not _six_may_speak(text.frame(kind < 0)["raw"])
         if not only_four:
             sure &= ~bird
         _leave_neighbours(sure, heads, text.src)
@@ -194,6 +194,7 @@ def _may_be_doubled(key: str) -> bool:
 
 def _six_may_speak(lines: pl.Series) -> bool:
     """Whether any of the lines is bird6's by what it names: ``birds`` would then look around the others."""
+    lines = lines.filter(~lines.str.contains(_SURELY_FOUR))
     return bool(lines.filter(~lines.str.contains(FOUR)).str.contains(SIX).any())
 
 

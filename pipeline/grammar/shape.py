@@ -34,7 +34,7 @@ _TOKEN = f"[{_INNER}]*[0-9](?:[{_INNER}]*[{_LAST}])?"
 _WIPE = f"{_TOKEN}(?:,{_TOKEN})*"
 
 # Codes of errors are protected with the words before them; none of the other words overlaps these.
-_BEGINNINGS = ("Unknown error ", "code=")
+BEGINNINGS = ("Unknown error ", "code=")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +55,13 @@ class Shaper:
     def keys(self, bodies: pl.Series, *, trimmed: bool = False) -> pl.Series:
         """Shapes with protected words still hidden: one-to-one with the shapes, and cheap per row.
 
-        White space around the body takes no part. ``trimmed``: no body is null or longer than ``SHAPE_CHARS``, and
-        white space around it may stay.
+        White space around the body takes no part. ``trimmed``: no body is null, longer than ``SHAPE_CHARS`` or holds
+        one of ``BEGINNINGS`` (if one does, its key means nothing), and white space around it may stay.
         """
         heads = bodies if trimmed else bodies.fill_null("").str.strip_chars().str.slice(0, SHAPE_CHARS)
         few, many = self._tables
         # words that begin alike and are rare: one search for their beginnings spares the others
-        at = heads.str.contains("|".join(_BEGINNINGS)).arg_true()
-        if len(at):
+        if not trimmed and len(at := heads.str.contains("|".join(BEGINNINGS)).arg_true()):
             rare = heads.gather(at)
             for words, hides in few.values():
                 rare = rare.str.replace_many(words, hides, leftmost=True)
@@ -75,7 +74,7 @@ class Shaper:
 
         A search for up to a hundred words is twice as fast as one for more.
         """
-        few: dict[str, tuple[list[str], list[str]]] = {start: ([], []) for start in _BEGINNINGS}
+        few: dict[str, tuple[list[str], list[str]]] = {start: ([], []) for start in BEGINNINGS}
         many: tuple[list[str], list[str]] = ([], [])
         for word, hidden in zip(self.words, self.hidden, strict=True):
             table = next((few[start] for start in few if word.startswith(start)), many)

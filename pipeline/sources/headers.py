@@ -23,7 +23,7 @@ from pipeline.sources.components import (
     PROBE_FILES,
     PROGRAMS,
 )
-from pipeline.sources.heads import BIRD_PLAIN, LOGRUS_PLAIN, take_bird, take_logrus, unglued
+from pipeline.sources.heads import BIRD_PLAIN, LINE, LOGRUS_PLAIN, PROCESS, take_bird, take_logrus, unglued
 from pipeline.sources.times import UTC_US, parse_stamps
 
 
@@ -57,8 +57,8 @@ LAYOUTS: tuple[Layout, ...] = (
     ),
     Layout(
         "logrus",
-        rf"^(?P<stamp>{_DAY} {_CLOCK}[.,]\d{{3}}) \[(?P<level>[A-Z]+)\]\[[\d/]+\] "
-        r"(?:(?P<component>[a-z0-9-]+)/)?(?P<file>[\w.<>-]+) (?P<line>\d+|<nil>): ?(?P<body>.*)$",
+        rf"^(?P<stamp>{_DAY} {_CLOCK}[.,]\d{{3}}) \[(?P<level>[A-Z]+)\]\[{PROCESS}\] "
+        rf"(?:(?P<component>[a-z0-9-]+)/)?(?P<file>[\w.<>-]+) (?P<line>{LINE}): ?(?P<body>.*)$",
         "go",
         "iso_space",
     ),

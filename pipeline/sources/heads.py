@@ -14,11 +14,13 @@ from pipeline.sources.components import FILE_COMPONENTS, LEVELS, PREFIX_COMPONEN
 # lines whose whole head is the prefix: no class in angle brackets, no second prefix
 BIRD_PLAIN = r"^bird6?: (?:[^<b]|b[^i])"
 _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}[.,][0-9]{3}"
-_BEHIND = r"\[[A-Z]+\]\[[0-9/]+\] (?:[a-z0-9-]+/)?[0-9A-Za-z_.<>-]+ (?:[0-9]+|<nil>):"
-LOGRUS_PLAIN = f"^{_DATE} {_BEHIND}"
-LOGRUS_BEHIND_DATE = f"^{_BEHIND}"
+# The process and the line of the source are numbers. Any word with a digit is taken for one, so that the shape of a
+# head decides whether it is one.
+PROCESS = r"[0-9A-Za-z_.,/-]*[0-9][0-9A-Za-z_.,/-]*"
+LINE = r"[0-9A-Za-z_.,-]*[0-9][0-9A-Za-z_.,-]*|<nil>"
+LOGRUS_PLAIN = rf"^{_DATE} \[[A-Z]+\]\[{PROCESS}\] (?:[a-z0-9-]+/)?[0-9A-Za-z_.<>-]+ (?:{LINE}):"
 _LOGRUS_HEAD = (
-    r"^\[(?P<level>[A-Z]+)\]\[[0-9/]+\] (?:(?P<said>[a-z0-9-]+)/)?(?P<file>[0-9A-Za-z_.<>-]+) (?P<line>[0-9]+|<nil>)$"
+    rf"^\[(?P<level>[A-Z]+)\]\[{PROCESS}\] (?:(?P<said>[a-z0-9-]+)/)?(?P<file>[0-9A-Za-z_.<>-]+) (?P<line>{LINE})$"
 )
 _STAMP_WIDTH = 23
 _PROBE = "Number of node(s)"

@@ -177,11 +177,15 @@ def _offsets(words: np.ndarray, place: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 def dated(octets: np.ndarray, begin: np.ndarray, end: np.ndarray) -> np.ndarray:
     """Which lines go on with ``2024-12-18 07:00:00.123 `` (logrus) at ``begin``."""
-    rows = (end - begin >= DATE_WIDTH) & (begin + DATE_WIDTH <= len(octets))
-    if len(octets) < DATE_WIDTH or not rows.any():
-        return np.zeros(len(begin), bool)
-    words, place = _words(octets), np.where(rows, begin, 0)
-    middle = words[place + 16]
-    rows &= _digits(words[place], b"0000-00-") & _digits(words[place + 8], b"00 00:00")
-    rows &= _digits(middle, b":00.000 ") | _digits(middle, b":00,000 ")
-    return rows
+    found = np.zeros(len(begin), bool)
+    if len(octets) < DATE_WIDTH:
+        return found
+    words = _words(octets)
+    for start in range(0, len(begin), _BLOCK):
+        some = slice(start, start + _BLOCK)
+        able = (end[some] - begin[some] >= DATE_WIDTH) & (begin[some] + DATE_WIDTH <= len(octets))
+        place = np.where(able, begin[some], 0)
+        middle = words[place + 16]
+        able &= _digits(words[place], b"0000-00-") & _digits(words[place + 8], b"00 00:00")
+        found[some] = able & (_digits(middle, b":00.000 ") | _digits(middle, b":00,000 "))
+    return found
