@@ -53,7 +53,8 @@ class World:
         elif form in ("tar", "cut tar"):
             path = path.with_name(f"bundle-{self.files}.tar.gz")
             path.write_bytes(self._cut(self._tar(f"nodes/{node}/x{self.files}.log", data), form))
-        else:
+        else:  # it does not grow: what a file is read as is told by its beginning, which must be there
+            path = path.with_name(f"noise-{path.name}")
             path.write_bytes(self._random.randbytes(self._random.randint(1, 4000)) + data)
         return path
 
@@ -94,7 +95,8 @@ class World:
         plain = sorted(path for path in self.folder.rglob("*.log") if path.name not in self._unfinished)
         if plain:
             path = self._random.choice(plain)
-            path.with_name(f"{path.name}.{self._clock:%Y%m%d-%H%M%S}.1").write_bytes(path.read_bytes())
+            self.files += 1
+            path.with_name(f"{path.name}.{self._clock:%Y%m%d-%H%M%S}.{self.files}").write_bytes(path.read_bytes())
             path.write_bytes("".join(self._line() for _ in range(5)).encode())
 
     def rotate(self) -> None:
@@ -103,7 +105,8 @@ class World:
         if not plain:
             return
         path = self._random.choice(plain)
-        stamp = f"{self._clock:%Y%m%d-%H%M%S}"
+        self.files += 1
+        stamp = f"{self._clock:%Y%m%d-%H%M%S}.{self.files}"
         target = path.with_name(f"{path.name}.{stamp}")
         if self._random.random() < 0.5:
             path.rename(target)
