@@ -137,7 +137,8 @@ class Campaign:
         self.outcome.rows = differences(plain, self.warehouse)
         # Which of two equal records an incident names depends on the place it was read from: these are told apart.
         facts = [row for table, row in self.outcome.rows.items() if table != "incidents"]
-        self.outcome.lost, self.outcome.doubled = (sum(row[side] for row in facts) for side in (0, 1))
+        self.outcome.lost = sum(row[0] for row in facts)
+        self.outcome.doubled = sum(row[1] for row in facts)
         if not reconciles(self.warehouse):
             self.outcome.troubles.append("the ledger does not add up")
         self.outcome.publishes = max(
