@@ -59,11 +59,10 @@ class Prior:
     path: str | None = None
 
 
-def head_of(data: bytes) -> int:
-    """Hash of the first line, which does not change while a file grows."""
+def first_line(data: bytes) -> bytes:
+    """The first line with its end, which does not change while a file grows."""
     end = data.find(b"\n", 0, HEAD_BYTES)
-    line = data[: HEAD_BYTES if end < 0 else end + 1]
-    return int.from_bytes(blake2b(line, digest_size=8).digest(), "big")
+    return data[: HEAD_BYTES if end < 0 else end + 1]
 
 
 class Growth:
@@ -93,21 +92,26 @@ class Growth:
         for path, end, content in con.sql(_OLDER).fetchall():
             self._by_path[path].append(Prior(end, content, "", path))
 
-    def note(self, prior: Prior, head: bytes, whole_file: bool) -> None:
+    def key(self, path: str, head: bytes) -> int:
+        """Hash of the first line and of what the path says: the same for all states of a file that grows."""
+        key = self._identify(path, b"").encode() + first_line(head)
+        return int.from_bytes(blake2b(key, digest_size=8).digest(), "big")
+
+    def note(self, prior: Prior, key: int, whole_file: bool) -> None:
         """Remember a stream that this run read, up to where; ``whole_file``: its path holds nothing else."""
-        self._by_head[head_of(head)].append(prior)
+        self._by_head[key].append(prior)
         if whole_file and prior.path:
             self._places[prior.content] = prior.path
 
     def candidates(self, path: str, head: bytes) -> list[Prior]:
-        """Streams that begin with the same line, shortest first.
+        """Streams of the same place that begin with the same line, shortest first.
 
         Lines without a time, from nobody knows which node, are not taken for those of another file.
         """
-        found = self._by_head.get(head_of(head), []) + self._by_path.get(path, [])
+        found = self._by_head.get(self.key(path, head), []) + self._by_path.get(path, [])
         if found and not _TIME.search(head, 0, HEAD_BYTES) and self._identify(path, b"") == self._nowhere:
             found = [prior for prior in found if prior.path == path]
-        return sorted((one for one in found if _was_text(head, one.end)), key=lambda prior: prior.end)
+        return sorted(found, key=lambda prior: prior.end)
 
     def before(self, path: str, data: bytes) -> Prior | None:
         """The longest stream that ``data`` begins with."""
@@ -115,13 +119,13 @@ class Growth:
         if not known:
             return None
         marks = digests_at(iter((data,)), [prior.end for prior in known])
-        return self.longest(path, known, marks)
+        return self.longest(path, data, known, marks)
 
-    def longest(self, path: str, known: Sequence[Prior], digests: dict[int, bytes]) -> Prior | None:
+    def longest(self, path: str, head: bytes, known: Sequence[Prior], digests: dict[int, bytes]) -> Prior | None:
         """The longest of the streams whose bytes have the digest that the file has at that length."""
         for prior in reversed(known):
             digest = digests.get(prior.end)
-            if digest is not None and self._identify(path, digest) == prior.content:
+            if digest is not None and self._identify(path, digest) == prior.content and _was_text(head, prior.end):
                 return prior
         return None
 
@@ -140,7 +144,8 @@ class Growth:
                 digest.update(piece)
                 held.write(piece)
                 at += len(piece)
-            if at == candidate.end > 0 and self._identify(path, digest.digest()) == candidate.content:
+            same = at == candidate.end > 0 and self._identify(path, digest.digest()) == candidate.content
+            if same and _was_text(head, at):
                 prior = candidate
                 held.seek(0)
                 held.truncate()

@@ -32,7 +32,6 @@ from pipeline.engines.growing import (
     finished_end,
     finished_size,
     goes_on,
-    head_of,
     is_fresh,
 )
 from pipeline.engines.items import Parsed, Part
@@ -51,6 +50,7 @@ from pipeline.warehouse.load import Load, SourceRow
 DETAIL_CHARS = 200
 # Items that may wait for each process: enough that none is idle, few enough that memory is bounded.
 AHEAD = 2
+SPOOL_BYTES = 1 << 20
 _SHARED = Path("/dev/shm")  # noqa: S108 - spool files are made there with names of their own
 
 
@@ -186,7 +186,7 @@ class Reading:
         if not source.damage and read == size:
             self._memory.note(source.path, source.file, digest.digest())
         data = data[:read]
-        self._settle(data)
+        self._settle(part.path, data)
         if identity in self._known or self._growth.outgrown(part.path, data, read, digest.digest()):
             self._summary.files_known += 1
             return
@@ -208,8 +208,10 @@ class Reading:
             pieces = [replace(part, size=size)]
         else:
             pieces = [replace(part, data=data[begin:])]
-        self._rows[part.src] = self._row(part, identity, sum(piece.size or len(piece.data or b"") for piece in pieces))
-        self._parts += pieces
+        read = sum(piece.size or len(piece.data or b"") for piece in pieces)
+        self._rows[part.src] = self._row(part, identity, read)
+        # what is long goes to another process through a file: cheaper than through a pipe
+        self._parts += [self._spooled(p, p.data) if p.data and len(p.data) >= SPOOL_BYTES else p for p in pieces]
         self._bytes += self._rows[part.src].bytes_read
         if self._bytes >= self._settings.item_bytes or len(self._rows) >= self._settings.batch_files:
             self._flush()
@@ -225,9 +227,9 @@ class Reading:
         for at, data in pieces_of(file, stretches, self._settings.item_bytes):
             yield replace(part, data=data, offset=at, begin=at)
 
-    def _settle(self, head: bytes) -> None:
+    def _settle(self, path: str, head: bytes) -> None:
         """Wait for large sources that begin like this one: how far they were read must be known first."""
-        if self._large_heads and head_of(head) in self._large_heads:
+        if self._large_heads and self._growth.key(path, head) in self._large_heads:
             while self._waiting:
                 self._waiting.popleft()()
 
@@ -246,12 +248,13 @@ class Reading:
 
     def _note_stream(self, source: Source, head: bytes, prior: Prior | None, read: Prior) -> None:
         """Enter how far a source was read, so that it can be continued there."""
+        key = self._growth.key(source.path, head)
         if prior is not None:
             if not prior.stream:
-                self._load.add_stream(prior.content, prior.content, head_of(head), prior.end)
+                self._load.add_stream(prior.content, prior.content, key, prior.end)
             read = replace(read, stream=prior.stream or prior.content)
-        self._load.add_stream(read.content, read.stream, head_of(head), read.end)
-        self._growth.note(read, head, source.file is not None)
+        self._load.add_stream(read.content, read.stream, key, read.end)
+        self._growth.note(read, key, source.file is not None)
 
     def _identity_of(self, path: str, digest: bytes) -> str:
         return self._identity(names_in_path(path), digest)
@@ -263,7 +266,13 @@ class Reading:
         rows, parts, size = self._rows, self._parts, self._bytes
         self._parts, self._rows, self._bytes = [], {}, 0
         future = self._workers.submit(parts, size)
-        self._wait(lambda: self._collector.add_small(future.result(), rows))
+        self._wait(lambda: self._take_small(future, parts, rows))
+
+    def _take_small(self, future: Future[Parsed], parts: Sequence[Part], rows: dict[int, SourceRow]) -> None:
+        parsed = future.result()
+        for part in parts:
+            _remove_spool(part)
+        self._collector.add_small(parsed, rows)
 
     def _wait(self, step: Callable[[], None]) -> None:
         """Queue a step on facts to come; the oldest ones are taken first when too many wait."""
@@ -277,8 +286,8 @@ class Reading:
             self.refuse(Refusal(source.path, "binary file", identity.why))
             return
         self._flush()
-        self._settle(head)
-        self._large_heads.add(head_of(head))
+        self._settle(source.path, head)
+        self._large_heads.add(self._growth.key(source.path, head))
         part = replace(self._part(source), identity=identity)
         if self._options.overlap == "dedupe" and identity.family == "log":
             self._read_new(source, part, head)
@@ -306,7 +315,7 @@ class Reading:
             if self._identity(part.names, digests[size]) in self._known:
                 self._summary.files_known += 1
                 return
-            prior = self._begun[part.src] = self._growth.longest(part.path, begun, digests)
+            prior = self._begun[part.src] = self._growth.longest(part.path, head, begun, digests)
             large = self._open(part, 0)
             pieces = self._new_pieces(part, file, prior.end if prior else 0, size)
             new = self._hand_out(((self._spooled(one, one.data or b""), len(one.data or b"")) for one in pieces), large)
@@ -328,7 +337,7 @@ class Reading:
                 self._memory.note(source.path, source.file, hashed.result()[size])
             return
         self._sizes.add(size)
-        prior = self._growth.longest(part.path, begun, hashed.result()) if begun else None
+        prior = self._growth.longest(part.path, head, begun, hashed.result()) if begun else None
         begin = prior.end if prior else 0
         self._begun[part.src] = prior
         large = self._open(part, size - begin)
@@ -355,9 +364,7 @@ class Reading:
 
     def _take(self, future: Future[Parsed], part: Part, large: Large) -> None:
         parsed = future.result()
-        if part.spool is not None:
-            with suppress(FileNotFoundError):
-                Path(part.spool).unlink()
+        _remove_spool(part)
         self._collector.add_part(parsed, large)
 
     def _ranges(self, part: Part, first: int, size: int) -> Iterator[tuple[Part, int]]:
@@ -405,3 +412,9 @@ class Reading:
         self._known.add(identity)
         self._note_stream(source, head, prior, Prior(end, identity, identity, part.path))
         self._collector.add_large(large, identity)
+
+
+def _remove_spool(part: Part) -> None:
+    if part.spool is not None:
+        with suppress(FileNotFoundError):
+            Path(part.spool).unlink()

@@ -6,7 +6,7 @@ CREATE TABLE streams (
 COMMENT ON TABLE streams IS 'How far each file was read: a file that begins with the same bytes is read from there on.';
 COMMENT ON COLUMN streams.content_id IS 'Hash of the decompressed content up to where it was read; the same as in sources.';
 COMMENT ON COLUMN streams.stream_id IS 'Content hash of the first part: parts of one file that grew have it in common.';
-COMMENT ON COLUMN streams.head IS 'Hash of the first line: only files that begin alike can go on with one another.';
+COMMENT ON COLUMN streams.head IS 'Hash of the first line and of what the path says: only files that agree in these can go on with one another.';
 COMMENT ON COLUMN streams.end_at IS 'Bytes of decompressed content that were read.';
 
 CREATE TABLE line_marks (load_id UBIGINT NOT NULL, container UBIGINT NOT NULL, mark UBIGINT NOT NULL, times UINTEGER NOT NULL);
