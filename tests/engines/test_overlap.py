@@ -24,9 +24,9 @@ from tests.engines.test_growing import LARGE, SMALL, lines, settings, write
 __all__ = ["settings"]
 
 
-def dedupe(warehouse: Path, folder: Path, settings: Settings = SMALL, **options: str) -> Summary:
+def dedupe(warehouse: Path, folder: Path, settings: Settings = SMALL, node: str | None = None) -> Summary:
     with Warehouse.open(warehouse) as opened:
-        return ingest(opened, [str(folder)], InputOptions(cluster="c", overlap="dedupe", **options), settings)
+        return ingest(opened, [str(folder)], InputOptions(cluster="c", node=node, overlap="dedupe"), settings)
 
 
 def dumps(folder: Path, cuts: Sequence[tuple[int, int]]) -> list[Path]:
