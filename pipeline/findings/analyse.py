@@ -17,7 +17,7 @@ from pipeline.findings.expected import missing_frame
 from pipeline.findings.failures import build_failures
 from pipeline.findings.groups import Group, build_groups, configured_peers, groups_frame, md5_protocols
 from pipeline.findings.incidents import Incident, Owners, build_incidents, content_id, may_be_one, merged
-from pipeline.findings.loose import build_loose_incidents, is_explained, origins_first
+from pipeline.findings.loose import build_loose_incidents, build_quiet_incidents, is_explained, origins_first
 from pipeline.findings.nodes import build_nodes
 from pipeline.findings.planned import PlannedWork
 from pipeline.findings.sizes import build_sizes
@@ -64,6 +64,11 @@ class Finding:
         """The claim that names the incident's cause."""
         return self.claims[0]
 
+    @property
+    def severity(self) -> str:
+        """How grave the cause is in an incident of this kind."""
+        return self.best.cause.severity_of(self.incident.kind)
+
 
 @dataclass(frozen=True)
 class Analysis:
@@ -98,8 +103,25 @@ def investigate(
         known = [(f.incident, f.best.cause) for f in findings]
         if not is_explained(finding.incident, finding.best.cause, known):
             findings.append(finding)
+    findings += _quiet(facts, world, causes, findings)
     ordered = sorted(findings, key=_order)
     return Analysis(tuple(ordered), tuple(world.groups), _tables(world, ordered, causes.version, settings))
+
+
+def _quiet(facts: ClusterFacts, world: World, causes: Catalogue, findings: list[Finding]) -> list[Finding]:
+    """Ordinary records that a cause makes something of, unless what was found already explains them.
+
+    What is told for information only is told when there is nothing else to tell.
+    """
+    known = [(f.incident, f.best.cause) for f in findings if f.best.cause.id != UNDETERMINED]
+    chosen: list[Finding] = []
+    for incident in build_quiet_incidents(facts, world.records, world.worth_a_look):
+        finding = _finding(incident, world, causes)
+        if finding.best.cause.id == UNDETERMINED or is_explained(incident, finding.best.cause, known):
+            continue
+        if finding.severity != "info" or not (findings or chosen):
+            chosen.append(finding)
+    return chosen
 
 
 def _world(facts: ClusterFacts, causes: Catalogue, settings: SessionSettings) -> World:
@@ -162,7 +184,7 @@ def _order(finding: Finding) -> tuple[object, ...]:
     """What to do first: what still lasts, the gravest, the largest, the earliest."""
     incident = finding.incident
     return (
-        _SEVERITY[finding.best.cause.severity], not incident.is_open, -len(incident.sessions),
+        _SEVERITY[finding.severity], not incident.is_open, -len(incident.sessions),
         str(incident.started_at), incident.incident_id,
     )  # fmt: skip
 
@@ -204,7 +226,7 @@ def _finding_rows(cluster: str, findings: list[Finding], version: str) -> tuple[
         incidents.append({
             "incident_id": incident.incident_id, "cluster": cluster,
             "group_name": incident.group.name if incident.group else None, "category": incident.category,
-            "severity": best.cause.severity, "started_at": incident.started_at, "ended_at": incident.ended_at,
+            "severity": finding.severity, "started_at": incident.started_at, "ended_at": incident.ended_at,
             "nodes": len(incident.nodes), "sessions": len(incident.sessions), "events": incident.events,
             "cause": best.cause.id, "confidence": best.confidence,
         })  # fmt: skip

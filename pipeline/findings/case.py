@@ -105,7 +105,7 @@ class World:
         return self.facts.records.with_row_index("row")
 
     @cached_property
-    def _worth_a_look(self) -> pl.DataFrame:
+    def worth_a_look(self) -> pl.DataFrame:
         """Records in which at least one pattern of a cause is found: few, and found in one pass."""
         if not self.patterns:
             return self.records.clear()
@@ -122,7 +122,7 @@ class World:
         if key not in self._selections:
             if pattern:
                 known = pattern in self.patterns
-                found = (self._worth_a_look if known else self.records).filter(pl.col("message").str.contains(pattern))
+                found = (self.worth_a_look if known else self.records).filter(pl.col("message").str.contains(pattern))
                 chosen = found.filter(pl.col("category").is_in(categories)) if categories else found
             else:
                 chosen = self.records.filter(pl.col("category").is_in(categories))

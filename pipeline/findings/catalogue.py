@@ -26,7 +26,7 @@ UNDETERMINED = "undetermined"
 _OWN = frozenset({"signal", "any", "role", "weight", "unseen", "text", "absent", "missing"})
 _FIELDS = frozenset(
     {"id", "title", "severity", "applies_to", "categories", "summary", "remedy", "refuted_by", "look_alikes",
-     "collect", "cite", "signals", "explains", "needs_both_ends"}
+     "collect", "cite", "signals", "explains", "needs_both_ends", "severity_as"}
 )  # fmt: skip
 
 
@@ -65,6 +65,11 @@ class Cause:
     categories: tuple[str, ...] = ()
     explains: tuple[str, ...] = ()
     needs_both_ends: bool = True
+    severity_as: tuple[tuple[str, str], ...] = ()
+
+    def severity_of(self, kind: str) -> str:
+        """The severity in an incident of this kind: what is harmless as planned work may be a fault by itself."""
+        return dict(self.severity_as).get(kind, self.severity)
 
 
 @dataclass(frozen=True)
@@ -125,6 +130,9 @@ def _cause(file: str, raw: dict[str, Any]) -> Cause:
     kinds = tuple(raw.get("applies_to", ()))
     if not kinds or set(kinds) - KINDS:
         raise RulesetError(f"{place}: applies_to must name some of {', '.join(sorted(KINDS))}")
+    severities = dict(raw.get("severity_as", {}))
+    if set(severities) - KINDS or set(severities.values()) - SEVERITIES:
+        raise RulesetError(f"{place}: severity_as must name kinds of incidents and severities")
     questions = tuple(_questions(place, raw.get("signals", [])))
     if name != UNDETERMINED and not any(q.role == "required" for q in questions):
         raise RulesetError(f"{place}: needs at least one signal with the role 'required'")
@@ -132,7 +140,8 @@ def _cause(file: str, raw: dict[str, Any]) -> Cause:
     return Cause(
         name, str(raw.get("title", name)), raw["severity"], kinds, questions,
         refuted_by=str(raw.get("refuted_by", "")), categories=tuple(raw.get("categories", ())),
-        explains=tuple(raw.get("explains", ())), needs_both_ends=bool(raw.get("needs_both_ends", True)), **texts,
+        explains=tuple(raw.get("explains", ())), needs_both_ends=bool(raw.get("needs_both_ends", True)),
+        severity_as=tuple(sorted(severities.items())), **texts,
     )  # fmt: skip
 
 

@@ -96,7 +96,9 @@ class Failure(NamedTuple):
         return tuple(dict.fromkeys(texts))
 
 
-_NEVER_STARTUP = frozenset({"md5_kernel_setup_failed", "bad_peer_as", "cannot_assign_address", "md5_hash_mismatch"})
+_NEVER_STARTUP = frozenset(
+    {"md5_kernel_setup_failed", "bad_peer_as", "cannot_assign_address", "md5_hash_mismatch", "resource_exhaustion"}
+)
 _ENDS_A_SESSION = frozenset(
     {"hold_timer_expired", "cease_admin_shutdown", "cease_other", "graceful_restart", "neighbor_lost"}
 )

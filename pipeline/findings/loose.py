@@ -44,8 +44,15 @@ _WAITING = {
     "probe_exec_failed": _ANY, "datastore_unreachable": _ANY, "bird_config_error": "Unable to open|No such file",
 }  # fmt: skip
 """What a node that has just started may say while it waits for others; a pattern narrows it."""
-STORM, STORM_LINES = "bird.reconfiguration_queued", 5
-"""Harmless once, when a reload meets the one before; so many in a row are a storm."""
+STORMS = {"bird.reconfiguration_queued": 5, "bird.reconfiguring": 40}
+"""Harmless now and then. So many lines in a row are a storm: reloads that meet the one before, or reloads at all,
+of which each gives two or three lines."""
+QUIET = ("ip_autodetection", "bgp_not_established")
+"""Categories of which most records are ordinary: one is only an incident when a cause looks for its very text."""
+LONG_WAIT = timedelta(seconds=180)
+"""BIRD waits up to 240 s for its peers after a graceful restart; a cluster that is well is done in half a minute."""
+_GR_BEGINS, _GR_ENDS = r"^Graceful (restart|recovery) started$", r"^Graceful (restart|recovery) (done|timeout)$"
+_GR_PENDING = r"restart recovery in progress|graceful restart in progress"
 _ORDERLY = r"^(Shutdown completed|Shutting down|Shutdown requested|Received SIGTERM)"
 
 
@@ -58,9 +65,11 @@ def build_loose_incidents(facts: ClusterFacts, numbered: pl.DataFrame, planned: 
     chosen = numbered.filter(pl.col("category").is_in(list(CATEGORIES))).join(
         told, on=["source_path", "byte_offset"], how="anti"
     )
+    # Where nothing but lines was given, a warning is all that some faults leave.
+    least = {name: min(_RANK[level], 1) if lines_only else _RANK[level] for name, (level, _) in CATEGORIES.items()}
     grave = chosen.filter(
         pl.col("severity").replace_strict(_RANK, default=0, return_dtype=pl.Int8)
-        >= pl.col("category").replace_strict({k: _RANK[v[0]] for k, v in CATEGORIES.items()}, return_dtype=pl.Int8)
+        >= pl.col("category").replace_strict(least, return_dtype=pl.Int8)
     ).filter(~pl.col("message").fill_null("").str.contains(_ORDERLY))
     last = facts.records["ts"].max()
     for (name,), records in grave.partition_by("category", as_dict=True, maintain_order=True).items():
@@ -76,19 +85,58 @@ def build_loose_incidents(facts: ClusterFacts, numbered: pl.DataFrame, planned: 
     return sorted(found, key=lambda i: (i.started_at is not None, str(i.started_at), i.incident_id))
 
 
+def build_quiet_incidents(facts: ClusterFacts, numbered: pl.DataFrame, telling: pl.DataFrame) -> list[Incident]:
+    """Incidents of records that are ordinary in themselves; without a cause they are none.
+
+    ``telling`` holds the records in which a cause looks for a text.
+    """
+    last = facts.records["ts"].max()
+    until = last if isinstance(last, datetime) else None
+    found = [
+        _incident(facts.cluster, str(name), part, until)
+        for (name,), records in telling.filter(pl.col("category").is_in(QUIET))
+        .partition_by("category", as_dict=True, maintain_order=True).items()
+        for part in _stretches(records)
+    ]  # fmt: skip
+    waits = _long_waits(numbered.filter(pl.col("category") == "graceful_restart"), facts.states.is_empty())
+    found += [_incident(facts.cluster, "graceful_restart", part, until) for part in _stretches(waits)]
+    return sorted(found, key=lambda i: (i.started_at is not None, str(i.started_at), i.incident_id))
+
+
+def _long_waits(records: pl.DataFrame, lines_only: bool) -> pl.DataFrame:
+    """Begin and end of the graceful restarts that took long; undated ones where there is nothing but lines."""
+    text = pl.col("message").fill_null("")
+    steps = records.filter(text.str.contains(f"{_GR_BEGINS}|{_GR_ENDS}|{_GR_PENDING}")).sort(
+        "node", "component", "ts", "source_path", "byte_offset", nulls_last=False
+    )
+    lane = ["node", "component", "source_path"]
+    begins, ends = text.str.contains(_GR_BEGINS), text.str.contains(_GR_ENDS)
+    wait = pl.when(ends & begins.shift(1).over(lane)).then(pl.col("ts") - pl.col("ts").shift(1).over(lane))
+    marked = steps.with_columns(_wait=wait, _pending=text.str.contains(_GR_PENDING))
+    long = (pl.col("_wait") >= LONG_WAIT).fill_null(False)
+    undated = pl.lit(lines_only) & pl.col("ts").is_null()
+    kept = long | long.shift(-1).over(lane).fill_null(False) | undated | (pl.col("_pending") & pl.lit(lines_only))
+    return marked.filter(kept).drop("_wait", "_pending")
+
+
 def _storms(facts: ClusterFacts, numbered: pl.DataFrame, last: datetime | None) -> Iterable[Incident]:
     """Reloads that pile up on a node. Their lines are counted, and only the first of them are kept as records."""
-    counted = facts.marks.filter((pl.col("rule") == STORM) & pl.col("minute").is_not_null())
-    examples = numbered.filter(pl.col("rule") == STORM)
-    for (node,), minutes in counted.sort("node", "minute").partition_by("node", as_dict=True).items():
-        kept = examples.filter(pl.col("node").eq_missing(node))
-        apart = (pl.col("minute").diff() > GAP).fill_null(False).cum_sum()
-        for stretch in minutes.with_columns(_no=apart).partition_by("_no", maintain_order=True):
-            if not kept.is_empty() and stretch["events"].sum() >= STORM_LINES:
+    for rule, least in STORMS.items():
+        counted = facts.marks.filter(pl.col("rule") == rule)
+        examples = numbered.filter(pl.col("rule") == rule)
+        for (node,), minutes in counted.sort("node", "minute").partition_by("node", as_dict=True).items():
+            kept = examples.filter(pl.col("node").eq_missing(node))
+            apart = (pl.col("minute").diff() > GAP).fill_null(False).cum_sum()
+            for stretch in minutes.with_columns(_no=apart).partition_by("_no", maintain_order=True):
+                if kept.is_empty() or stretch["events"].sum() < least:
+                    continue
                 found = _incident(facts.cluster, "bird_config_error", kept, last)
-                first, until = stretch["minute"].to_list()[0], stretch["minute"].to_list()[-1] + timedelta(minutes=1)
-                lasts = last is None or last - until <= STILL
-                yield replace(found, started_at=first, ended_at=None if lasts else until)
+                first, until = stretch["minute"].min(), stretch["minute"].max()
+                if isinstance(first, datetime) and isinstance(until, datetime):
+                    until += timedelta(minutes=1)
+                    over = last is not None and last - until > STILL
+                    found = replace(found, started_at=first, ended_at=until if over else None)
+                yield found
 
 
 def _without_startup(records: pl.DataFrame, planned: PlannedWork) -> pl.DataFrame:

@@ -132,7 +132,7 @@ def test_reload_storm() -> None:
     assert finding.incident.nodes == ("n-2",)
     assert finding.incident.started_at == at(120)
     assert finding.incident.is_open
-    assert "12 times" in finding.best.summary
+    assert "12 lines" in finding.best.summary
     assert finding.best.evidence[0][1].byte_offset is not None
 
 

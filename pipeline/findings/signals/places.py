@@ -209,6 +209,16 @@ def hub_serves_others(case: Case, least: int = 1) -> Sign:
 
 
 @signal
+def one_speaker_serves_others(case: Case) -> Sign:
+    """All that is known comes from one daemon, which keeps other sessions up meanwhile."""
+    speakers = set(case.column("speaker"))
+    if len(speakers) != 1:
+        return Sign(None)
+    count, _ = case.up_elsewhere(min(speakers))
+    return Sign(count > 0)
+
+
+@signal
 def other_group_healthy(case: Case, password: bool = True) -> Sign:
     """Another group (with a password, if asked) had sessions up and none failing meanwhile."""
     mine = case.incident.group
@@ -252,11 +262,15 @@ def mesh_larger_than(case: Case, nodes: int) -> Sign:
     """The sessions are part of a full mesh of more than ``nodes`` nodes."""
     group = case.incident.group
     if group is None:
-        return Sign(None)
-    size = len(group.members)
-    seen = group.kind == "mesh" and size > nodes
+        # A log that names no node makes no group; but each protocol of the mesh is one more node.
+        names = case.world.facts.states["protocol"].drop_nulls().unique()
+        size = int(names.str.starts_with("Mesh_").sum()) + 1
+        if size == 1:
+            return Sign(None)
+    else:
+        size = len(group.members) if group.kind == "mesh" else 0
     fields = {"mesh_nodes": str(size), "mesh_sessions": str(size * (size - 1) // 2)}
-    return Sign(seen, (), fields if seen else {})
+    return Sign(size > nodes, (), fields if size > nodes else {})
 
 
 @signal

@@ -52,7 +52,9 @@ def _params(text: str | None) -> dict[str, str]:
 def counted(case: Case, rule: str, least: int) -> Sign:
     """So many lines of a kind that is only counted, on the nodes concerned and in the window."""
     begun, done = case.window
-    marks = case.world.facts.marks.filter((pl.col("rule") == rule) & pl.col("node").is_in(list(case.names)))
+    marks = case.world.facts.marks.filter(pl.col("rule") == rule)
+    if case.names:
+        marks = marks.filter(pl.col("node").is_in(list(case.names)))
     if begun is not None:
         marks = marks.filter(pl.col("minute").is_null() | (pl.col("minute") >= begun))
     if done is not None:

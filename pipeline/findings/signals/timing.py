@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from pipeline.findings.case import Case
-from pipeline.findings.proofs import Proof, Sign, listed
+from pipeline.findings.proofs import Proof, Sign, listed, proofs_of_records
 from pipeline.findings.signals.base import signal
 
 
@@ -130,3 +130,26 @@ def loss_seen_by_peer(case: Case) -> Sign:
     told = zip(case.column("node"), case.column("how_started"), strict=True)
     others = [k for k, (node, how) in enumerate(told) if node not in found and how != "unobserved"]
     return Sign(True, case.quoted(others, 2)) if others else Sign(None)
+
+
+@signal
+def waited(case: Case) -> Sign:
+    """A daemon began a graceful restart, and its end came late or was not seen (an incident of such records)."""
+    records = case.incident.records
+    if records is None or case.incident.category != "graceful_restart":
+        return Sign(False)
+    fields = {"wait_nodes": listed(case.incident.nodes) or "this node", "wait_state": "is in"}
+    spans = records.group_by("node", "component", "source_path").agg(span=pl.col("ts").max() - pl.col("ts").min())
+    longest = spans["span"].max()
+    if isinstance(longest, timedelta) and longest:
+        fields = {"wait_nodes": fields["wait_nodes"], "waited": f"{longest.total_seconds():.0f} s"}
+    elif records["message"].str.contains("done|timeout").any():
+        fields["wait_state"] = "began and ended"
+    return Sign(True, proofs_of_records(records), fields)
+
+
+@signal
+def wait_not_measured(case: Case) -> Sign:
+    """A daemon began a graceful restart, and nothing tells how long it took."""
+    found = waited(case)
+    return Sign(bool(found.seen) and "waited" not in found.fields)
