@@ -37,7 +37,12 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "incidents": {
         "incident_id": _TEXT, "cluster": _TEXT, "group_name": _TEXT, "category": _TEXT, "severity": _TEXT,
         "started_at": TIME, "ended_at": TIME, "nodes": pl.UInt32, "sessions": pl.UInt32, "events": pl.UInt64,
-        "cause": _TEXT, "confidence": pl.Float64,
+        "cause": _TEXT, "confidence": pl.Float64, "planned": pl.Boolean,
+    },
+    "incident_sessions": {
+        "cluster": _TEXT, "incident_id": _TEXT, "node": _TEXT, "protocol": _TEXT, "peer": _TEXT, "peer_node": _TEXT,
+        "category": _TEXT, "started_at": TIME, "ended_at": TIME, "last_error": _TEXT, "source_path": _TEXT,
+        "byte_offset": pl.UInt64,
     },
     "diagnoses": {
         "cluster": _TEXT, "diagnosis_id": _TEXT, "incident_id": _TEXT, "cause": _TEXT, "title": _TEXT,
@@ -45,7 +50,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     },
     "evidence": {
         "cluster": _TEXT, "diagnosis_id": _TEXT, "role": _TEXT, "ts": TIME, "node": _TEXT, "peer": _TEXT,
-        "text": _TEXT, "source_path": _TEXT, "byte_offset": pl.UInt64,
+        "text": _TEXT, "source_path": _TEXT, "byte_offset": pl.UInt64, "position": pl.UInt32,
     },
     "node_addresses": {"cluster": _TEXT, "address": _TEXT, "node": _TEXT},
     "pod_nodes": {"cluster": _TEXT, "pod": _TEXT, "node": _TEXT},
@@ -203,6 +208,7 @@ def _tables(world: World, findings: list[Finding], version: str, settings: Sessi
         "group_sizes": world.sizes,
         "missing_sessions": missing_frame(cluster, world.missing),
         "incidents": _frame("incidents", incidents),
+        "incident_sessions": _session_rows(cluster, findings),
         "diagnoses": _frame("diagnoses", diagnoses),
         "evidence": _frame("evidence", evidence),
         "node_addresses": addresses.select(list(SCHEMAS["node_addresses"])),
@@ -212,6 +218,16 @@ def _tables(world: World, findings: list[Finding], version: str, settings: Sessi
 
 def _frame(name: str, rows: list[dict[str, Any]]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=SCHEMAS[name], orient="row")
+
+
+def _session_rows(cluster: str, findings: list[Finding]) -> pl.DataFrame:
+    """One row for each loss of one end, of all incidents."""
+    rows = [
+        (cluster, finding.incident.incident_id, end.node, end.protocol, end.peer, end.peer_node, end.category,
+         end.started_at, None if end.is_open else end.ended_at, end.told_error, end.source_path, end.byte_offset)
+        for finding in findings for failure in finding.incident.failures for end in failure.ends
+    ]  # fmt: skip
+    return pl.DataFrame(rows, schema=SCHEMAS["incident_sessions"], orient="row")
 
 
 Rows = list[dict[str, Any]]
@@ -228,7 +244,7 @@ def _finding_rows(cluster: str, findings: list[Finding], version: str) -> tuple[
             "group_name": incident.group.name if incident.group else None, "category": incident.category,
             "severity": finding.severity, "started_at": incident.started_at, "ended_at": incident.ended_at,
             "nodes": len(incident.nodes), "sessions": len(incident.sessions), "events": incident.events,
-            "cause": best.cause.id, "confidence": best.confidence,
+            "cause": best.cause.id, "confidence": best.confidence, "planned": incident.kind == "planned",
         })  # fmt: skip
         for claim in finding.claims:
             diagnosis = content_id(incident.incident_id, claim.cause.id)
@@ -242,8 +258,8 @@ def _finding_rows(cluster: str, findings: list[Finding], version: str) -> tuple[
                 {
                     "cluster": cluster, "diagnosis_id": diagnosis, "role": role, "ts": proof.ts, "node": proof.node,
                     "peer": proof.peer, "text": proof.text, "source_path": proof.source_path,
-                    "byte_offset": proof.byte_offset,
+                    "byte_offset": proof.byte_offset, "position": position,
                 }
-                for role, proof in claim.evidence
+                for position, (role, proof) in enumerate(claim.evidence, 1)
             ]  # fmt: skip
     return incidents, diagnoses, evidence

@@ -31,6 +31,7 @@ DERIVED_TABLES = (
     "exposure",
     "forecasts",
     "group_sizes",
+    "incident_sessions",
     "incidents",
     "missing_sessions",
     "node_addresses",

@@ -28,9 +28,12 @@ CONTRACT = {
     "missing_sessions": "cluster node peer peer_node group_name made_by reason looked_at source_path byte_offset",
     "failure_rates": "bucket cluster group_name category calico_version configured_peers session_hours failures rate "
     "rate_low rate_high",
-    "incidents": "incident_id cluster group_name category severity started_at ended_at nodes sessions events cause confidence",
+    "incidents": "incident_id cluster group_name category severity started_at ended_at nodes sessions events cause confidence "
+    "planned",
+    "incident_sessions": "cluster incident_id node protocol peer peer_node category started_at ended_at last_error source_path "
+    "byte_offset",
     "diagnoses": "diagnosis_id incident_id cause title confidence summary remedy refuted_by ruleset_version",
-    "evidence": "diagnosis_id role ts node peer text source_path byte_offset",
+    "evidence": "diagnosis_id role ts node peer text source_path byte_offset position",
     "effects": "cluster category factor level reference adjusted_for method estimate ci_low ci_high p_value q_value groups "
     "failures session_hours verdict",
     "size_thresholds": "cluster category scope threshold ci_low ci_high p_value model verdict explained_by",

@@ -162,6 +162,8 @@ def derived() -> dict[str, pl.DataFrame]:
         "incidents": [{"incident_id": "i1", "group_name": "rr", "category": "md5_kernel_setup_failed", "severity": "error",
                        "started_at": at(0), "nodes": 1, "sessions": 1, "events": 3, "cause": "md5_key_limit",
                        "confidence": 0.9}],
+        "incident_sessions": [{"incident_id": "i1", "node": "node2", "protocol": "Node_10_0_0_9", "peer": "10.0.0.9",
+                               "peer_node": "rr1", "category": "md5_kernel_setup_failed", "started_at": at(0)}],
         "diagnoses": [{"diagnosis_id": "d1", "incident_id": "i1", "cause": "md5_key_limit", "title": "too many MD5 keys",
                        "confidence": 0.9, "summary": "152 of 150", "remedy": "raise optmem_max", "refuted_by": "x"}],
         "evidence": [{"diagnosis_id": "d1", "role": "supports", "ts": at(1), "node": "rr1", "text": HOSTILE,
