@@ -83,10 +83,11 @@ def _facet(facet: str, offered: pl.DataFrame) -> None:
             format_func=lambda value: _label(value, counts),
             wrap=True,
         )
-    with right:
-        linked.several(
-            t("logs.not", facet=t(f"col.{facet}")), [*counts, *drop], f"x_{facet}", placeholder=t("logs.not_hint")
-        )
+    without = len(_chosen("x_").get(facet, []))
+    label = t("logs.not", facet=t(f"col.{facet}"))
+    # Drawn in the browser only when it is opened, which most of the time nobody does.
+    with right, st.popover(f"{label} ({without})" if without else label, key=f"not-{facet}", type="tertiary"):
+        linked.several(label, [*counts, *drop], f"x_{facet}", placeholder=t("logs.not_hint"))
 
 
 def _label(value: str, counts: dict[str, int]) -> str:

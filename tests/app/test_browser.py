@@ -163,6 +163,16 @@ def test_clicking_a_field_of_the_map_narrows_to_its_node(visit: Open) -> None:
         expect(page.get_by_role("textbox", name="Search", exact=True)).to_have_value(parameters(page)["q"][0])
 
 
+def test_a_value_can_be_excluded(visit: Open) -> None:
+    with visit("/logs?cluster=md5-key-limit-grown") as page:
+        before = page.get_by_role("tab", name=re.compile("^Records")).inner_text()
+        page.get_by_role("button", name="Without this component").click()
+        choose(page, "Without this component", "birdcl")
+        address(page, x_component="birdcl")
+        expect(page.get_by_role("dialog", name="Without this component (1)")).to_be_visible()
+        expect(main(page).get_by_text(before, exact=True)).to_have_count(0)
+
+
 def drag(page: Page, picture: Locator, start: float, end: float) -> None:
     """Drag over a picture from one part of its width to another."""
     picture.scroll_into_view_if_needed()
