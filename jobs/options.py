@@ -72,6 +72,9 @@ OverlapOption = Annotated[
     Overlap,
     typer.Option("--overlap", help="dedupe: leave out lines that an earlier dump of the same container had."),
 ]
+ArchiveOption = Annotated[
+    bool, typer.Option("--archive", help="Keep every record as Parquet too, in the warehouse's folder archive/.")
+]
 EngineOption = Annotated[EngineName, typer.Option("--engine", help="Who parses: this machine, or Spark.")]
 SparkMaster = Annotated[
     str | None,

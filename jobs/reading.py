@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from jobs.options import (
+    ArchiveOption,
     Cluster,
     EngineName,
     EngineOption,
@@ -32,6 +33,7 @@ def run(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be read as what, and stop.")] = False,
     output: Format = TextOrJson.text,
     overlap: OverlapOption = Overlap.keep,
+    archive: ArchiveOption = False,
     engine: EngineOption = EngineName.local,
     spark_master: SparkMaster = None,
     spark_conf: SparkConf = None,
@@ -46,7 +48,17 @@ def run(
         steps.dry_run(ctx.obj, paths, output)
         return
     chosen = steps.Engine.of(engine.value, spark_master, spark_conf)
-    steps.run(ctx.obj, paths, cluster=cluster, node=node, tz=tz, output=output, overlap=overlap.value, engine=chosen)
+    steps.run(
+        ctx.obj,
+        paths,
+        cluster=cluster,
+        node=node,
+        tz=tz,
+        output=output,
+        overlap=overlap.value,
+        archive=archive,
+        engine=chosen,
+    )
 
 
 def ingest(
@@ -56,6 +68,7 @@ def ingest(
     node: Node = None,
     tz: Zone = "UTC",
     overlap: OverlapOption = Overlap.keep,
+    archive: ArchiveOption = False,
 ) -> None:
     """Read input into the warehouse; what was read before is skipped.
 
@@ -63,7 +76,7 @@ def ingest(
     """
     from jobs import steps
 
-    steps.ingest_only(ctx.obj, paths, cluster=cluster, node=node, tz=tz, overlap=overlap.value)
+    steps.ingest_only(ctx.obj, paths, cluster=cluster, node=node, tz=tz, overlap=overlap.value, archive=archive)
 
 
 def mine(ctx: typer.Context) -> None:

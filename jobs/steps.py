@@ -70,10 +70,11 @@ def run(
     tz: str,
     output: str,
     overlap: str = "keep",
+    archive: bool = False,
     engine: Engine = LOCAL,
 ) -> None:
     """Ingest, mine, analyse and publish; prints what was done."""
-    options = InputOptions(cluster, node, tz, overlap)
+    options = InputOptions(cluster, node, tz, overlap, archive)
     steps.check_zone(tz)
     with _open(ctx) as warehouse:
         done = run_into(ctx, warehouse, paths, options, engine=engine)
@@ -108,13 +109,22 @@ def run_into(
 
 
 def ingest_only(
-    ctx: Context, paths: Sequence[str], *, cluster: str, node: str | None, tz: str, overlap: str = "keep"
+    ctx: Context,
+    paths: Sequence[str],
+    *,
+    cluster: str,
+    node: str | None,
+    tz: str,
+    overlap: str = "keep",
+    archive: bool = False,
 ) -> None:
     """The first step alone."""
     steps.check_zone(tz)
     with _open(ctx) as warehouse:
         check_space(ctx.warehouse, ctx.settings.free_bytes, 0, "a load")
-        summary = ingest(warehouse, paths, InputOptions(cluster, node, tz, overlap), ctx.settings, _progress(ctx))
+        summary = ingest(
+            warehouse, paths, InputOptions(cluster, node, tz, overlap, archive), ctx.settings, _progress(ctx)
+        )
     _report_refused(ctx, summary)
     for line in _told({**asdict(summary), "files_refused": len(summary.refused)}):
         ctx.say(line)

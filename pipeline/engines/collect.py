@@ -34,6 +34,7 @@ class InputOptions:
     node: str | None = None
     tz: str = "UTC"
     overlap: str = "keep"
+    archive: bool = False
 
 
 @dataclass

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import polars as pl
 
+from pipeline.engines.archive import write_records
 from pipeline.engines.facts import Facts
-from pipeline.engines.parse import Piece, parse
+from pipeline.engines.parse import Piece, parse, understand_pieces
 from pipeline.engines.ranges import context_bytes
 from pipeline.grammar import Ruleset
 from pipeline.settings import Settings
@@ -49,6 +50,7 @@ class Part:
     tail: int = 0
     size: int = 0
     floor: int = 0
+    archive: str | None = None
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,26 @@ def run_item(parts: Sequence[Part], ruleset: Ruleset, settings: Settings) -> Par
     pieces = [_piece(part, settings) for part in parts]
     readable = [piece for piece in pieces if piece.identity.family != "binary"]
     facts = parse(readable, ruleset, settings)
+    if parts[0].archive is not None:
+        _archive(readable, parts, ruleset, settings)
     return Parsed(_ready(facts, parts), {piece.src: piece.identity for piece in pieces})
+
+
+def _archive(pieces: Sequence[Piece], parts: Sequence[Part], ruleset: Ruleset, settings: Settings) -> None:
+    """Keep every record of the item."""
+    first = parts[0]
+    records = understand_pieces(pieces, ruleset, settings).spoken.rename(
+        {"offset": "byte_offset", "length": "byte_length"}
+    )
+    placed = records.join(_paths(parts), on="src", how="left", maintain_order="left")
+    write_records(placed, Path(str(first.archive)), first.path, f"{first.src}-{first.begin}")
+
+
+def _paths(parts: Sequence[Part]) -> pl.DataFrame:
+    return pl.DataFrame(
+        {"src": [part.src for part in parts], "source_path": [part.path for part in parts]},
+        schema={"src": pl.UInt32, "source_path": pl.String},
+    ).unique("src")
 
 
 def _piece(part: Part, settings: Settings) -> Piece:
@@ -107,10 +128,7 @@ def _piece(part: Part, settings: Settings) -> Piece:
 
 
 def _ready(facts: Facts, parts: Sequence[Part]) -> dict[str, pl.DataFrame]:
-    paths = pl.DataFrame(
-        {"src": [part.src for part in parts], "source_path": [part.path for part in parts]},
-        schema={"src": pl.UInt32, "source_path": pl.String},
-    ).unique("src")
+    paths = _paths(parts)
     frames = {}
     for spec in fields(facts):
         frame: pl.DataFrame = getattr(facts, spec.name)

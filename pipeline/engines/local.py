@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from pipeline.engines.archive import Archive, recover
 from pipeline.engines.collect import InputOptions, Summary
 from pipeline.engines.content import Content, content_id, read_content
 from pipeline.engines.reading import Parsers, Reading
@@ -54,9 +55,12 @@ def ingest_with(
         ruleset_version=load_ruleset().version,
         examples=settings.template_examples,
     )
+    recover(warehouse.directory, warehouse.load_ids())
+    archive = None
     try:
         with load:
-            reading = Reading(load, warehouse.known_sources(), memory, workers, options, settings, summary)
+            archive = Archive(warehouse.directory, options.cluster, load.load_id) if options.archive else None
+            reading = Reading(load, warehouse.known_sources(), memory, workers, options, settings, summary, archive)
             for item in walk_unless_known(paths, settings, reading.recall):
                 if isinstance(item, Known):
                     summary.files_known += 1
@@ -69,6 +73,8 @@ def ingest_with(
             load.add_known(summary.files_known)
     finally:
         workers.close()
+    if archive is not None and load.committed:
+        archive.settle()
     memory.store()
     summary.load_id = load.load_id if load.committed else None
     if not summary.files_read and not summary.files_known and not summary.lines_waiting:

@@ -20,6 +20,7 @@ from typing import BinaryIO, Protocol
 
 import polars as pl
 
+from pipeline.engines.archive import Archive
 from pipeline.engines.collect import Collector, InputOptions, Large, Summary, described
 from pipeline.engines.content import WHOLE_FAMILIES, content_id, new_digest, read_some, whole_blocks
 from pipeline.engines.growing import (
@@ -78,8 +79,10 @@ class Reading:
         options: InputOptions,
         settings: Settings,
         summary: Summary,
+        archive: Archive | None = None,
     ) -> None:
         self._load = load
+        self._archive = archive
         self._known = set(known)
         self._sizes = set(known.values())
         self._memory = memory
@@ -164,6 +167,7 @@ class Reading:
             replace(names, node=names.node or self._options.node),
             self._options.tz,
             names.stamp or source.mtime,
+            archive=str(self._archive.staging.absolute()) if self._archive else None,
         )
 
     def _row(self, part: Part, identity: str, size: int) -> SourceRow:
@@ -189,6 +193,7 @@ class Reading:
         self._settle(part.path, data)
         if identity in self._known or self._growth.outgrown(part.path, data, read, digest.digest()):
             self._summary.files_known += 1
+            self._growth.seen(identity, source)
             return
         if not data and read < size:
             return
@@ -197,7 +202,8 @@ class Reading:
         if prior is not None:
             kind = identify(data[:SNIFF_BYTES])
             if goes_on(kind, data, prior.end):
-                begin = prior.end
+                # what was read of a line that has gone on since is read again, whole
+                begin = data.rfind(b"\n", 0, prior.end) + 1
                 part = replace(part, identity=kind, offset=begin, begin=begin)
         self._known.add(identity)
         self._note_stream(source, data, prior if begin else None, Prior(read, identity, identity, part.path))
@@ -407,7 +413,10 @@ class Reading:
         prior = self._begun.pop(part.src, None)
         end = size or large.row.bytes_read + (prior.end if prior else 0)
         if identity in self._known or self._growth.outgrown(part.path, head, end, digest):
+            self._growth.seen(identity, source)
             self._collector.forget(large)
+            if self._archive is not None:
+                self._archive.forget(large.row.source_path)
             return
         self._known.add(identity)
         self._note_stream(source, head, prior, Prior(end, identity, identity, part.path))

@@ -18,6 +18,7 @@ from pipeline.errors import NotPublishedError, WarehouseError
 from pipeline.warehouse.migrate import schema_version
 from pipeline.warehouse.snapshots import (
     SNAPSHOT_FOLDER,
+    archive_files,
     current_snapshot,
     last_sequence,
     list_snapshots,
@@ -61,6 +62,7 @@ PUBLISHED: dict[str, str] = {
     "rejects": "load_id, source_path, byte_offset",
 }
 
+_ARCHIVE = "Every record of the loads that were run with --archive, by cluster and day (date); read from Parquet files."
 _META = {
     "snapshot": "Number of the snapshot.",
     "published_at": "When it was published, UTC.",
@@ -126,6 +128,7 @@ def _write(warehouse: Warehouse, path: Path, sequence: int) -> None:
         for name, order in PUBLISHED.items():
             con.execute(f'CREATE TABLE snapshot.main."{name}" AS FROM main."{name}" ORDER BY {order}')
             _copy_comments(con, name)
+        _write_archive_view(con, warehouse.directory)
         _write_meta(con, sequence)
         con.commit()
         # Detaching writes the checkpoint: the file is complete without a log beside it.
@@ -141,6 +144,18 @@ def _write(warehouse: Warehouse, path: Path, sequence: int) -> None:
     with path.open("rb") as file:
         os.fsync(file.fileno())
     path.chmod(0o444)
+
+
+def _write_archive_view(con: duckdb.DuckDBPyConnection, directory: Path) -> None:
+    """Readers find the archive, where there is one, as a view over its files."""
+    pattern = archive_files(directory)
+    if pattern is None:
+        return
+    con.execute(
+        "CREATE VIEW snapshot.main.archive AS SELECT * FROM read_parquet("
+        f"'{_quoted(pattern)}', hive_partitioning = true, union_by_name = true)"
+    )
+    con.execute(f"COMMENT ON VIEW snapshot.main.archive IS '{_quoted(_ARCHIVE)}'")
 
 
 def _copy_comments(con: duckdb.DuckDBPyConnection, name: str) -> None:

@@ -23,7 +23,7 @@ import polars as pl
 import pyarrow as pa
 
 from pipeline.errors import NotPublishedError, QueryError, WarehouseError
-from pipeline.warehouse.snapshots import current_snapshot, sequence_of
+from pipeline.warehouse.snapshots import ARCHIVE_FOLDER, current_snapshot, sequence_of
 from pipeline.warehouse.tables import plain
 
 # One result is held in memory whole: rows are bounded by the caller, their size by this.
@@ -148,7 +148,6 @@ def open_file(path: Path, memory_limit: str = "1GB", threads: int | None = None)
     then a private copy is read, which is exact because a snapshot never changes.
     """
     config: dict[str, Any] = {
-        "enable_external_access": False,
         "memory_limit": memory_limit,
         # The folder of the snapshots is not for scratch files; a query that needs more memory is refused.
         "temp_directory": "",
@@ -184,6 +183,10 @@ def _connect(path: Path, config: dict[str, Any]) -> duckdb.DuckDBPyConnection:
         con = duckdb.connect(str(path), read_only=True, config=config)
         if not con.sql("SELECT current_setting('lock_configuration')").fetchall()[0][0]:
             con.execute("SET GLOBAL TimeZone = 'UTC'")
+            # the view `archive` reads the files beside the snapshots; no statement that writes is let through
+            archive = str((path.parent.parent / ARCHIVE_FOLDER).absolute()).replace("'", "''")
+            con.execute(f"SET GLOBAL allowed_directories = ['{archive}']")
+            con.execute("SET GLOBAL enable_external_access = false")
             con.execute("SET lock_configuration = true")
     return con
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipeline.errors import NotPublishedError, WarehouseError
 
+ARCHIVE_FOLDER = "archive"
 SNAPSHOT_FOLDER = "snapshots"
 POINTER_NAME = "CURRENT"
 _NAME = re.compile(r"^peerscope-(\d+)\.duckdb$")
@@ -77,3 +78,10 @@ def sync_folder(folder: Path) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def archive_files(directory: Path) -> str | None:
+    """The pattern that names all files of the archive beside the snapshots; None when there are none."""
+    folder = directory / ARCHIVE_FOLDER
+    found = next(folder.glob("cluster=*/date=*/*.parquet"), None)
+    return str(folder.absolute() / "cluster=*" / "date=*" / "*.parquet") if found else None

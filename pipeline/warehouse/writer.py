@@ -154,6 +154,10 @@ class Warehouse:
         """Content hashes of everything ever read, with the sizes in bytes."""
         return dict(self.connection.sql(_SIZES).fetchall())
 
+    def load_ids(self) -> set[int]:
+        """The loads that were committed."""
+        return {number for (number,) in self.connection.sql("SELECT load_id FROM loads").fetchall()}
+
     def load(self, *, cluster: str, engine: str, ruleset_version: str | None = None, examples: int = 3) -> Load:
         """Begin a load; use it as a context manager. ``examples``: benign records kept for each shape."""
         return Load(

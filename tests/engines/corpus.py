@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import random
 from pathlib import Path
 
@@ -68,6 +69,9 @@ def write_hard_corpus(folder: Path, lines: int = 300) -> Path:
         "nodes/c/bare.log": bare_log(3, lines * 3),
         "nodes/d/0.log": docker_log(4, lines),
     }
+    # whole text only: most of these lines need not be read one by one
+    clean = container_log(7, lines).decode("utf-8", "replace").encode()
+    files["nodes/g/ns/calico-node-ggggg.log"] = clean
     packed = container_log(5, lines)
     files["nodes/e/0.log.gz"] = gzip.compress(packed, mtime=0)
     files["nodes/e/0.log.1"] = packed
@@ -76,4 +80,6 @@ def write_hard_corpus(folder: Path, lines: int = 300) -> Path:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
+        # written long ago: nothing more is waited for
+        os.utime(path, (1_734_512_400, 1_734_512_400))
     return folder

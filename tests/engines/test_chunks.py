@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -123,3 +124,28 @@ def test_windows_hold_every_line_once(lines: list[bytes], item: int, context: in
 def _lines(data: bytes) -> list[bytes]:
     pieces = data.split(b"\n")
     return [piece + b"\n" for piece in pieces[:-1]] + ([pieces[-1]] if pieces[-1] else [])
+
+
+def test_orders_and_splits_give_the_same_templates(tmp_path: Path) -> None:
+    """Ten orders of the files, each read in eight sizes of pieces over one to five loads."""
+    hard = write_hard_corpus(tmp_path / "hard", 40)
+    files = sorted(path for path in hard.rglob("*") if path.is_file())
+    shapes: set[tuple[Any, ...]] = set()
+    for order in range(10):
+        rnd = random.Random(order)
+        rnd.shuffle(files)
+        for split in range(8):
+            chosen = replace(HARD, item_bytes=2000 * 3**split, processes=1)
+            parts = [files[n :: split % 5 + 1] for n in range(split % 5 + 1)]
+            shapes.add(tuple(map(tuple, templates_of(tmp_path / f"{order}-{split}", parts, chosen))))
+    assert len(shapes) == 1
+
+
+def templates_of(folder: Path, loads: list[list[Path]], chosen: Settings) -> list[tuple[Any, ...]]:
+    with Warehouse.open(folder) as warehouse:
+        for paths in loads:
+            ingest(warehouse, [str(path) for path in paths], InputOptions(cluster="c"), chosen)
+        steps.mine(warehouse, chosen)
+        return warehouse.connection.sql(
+            "SELECT template_id, template, shape_id FROM mined JOIN template_texts USING (template_id) ORDER BY ALL"
+        ).fetchall()

@@ -75,7 +75,7 @@ def container_log(seed: int, lines: int, rare: float) -> bytes:
     for n in range(lines):
         saying = rnd.choice([*SAYINGS, *EXAMPLES]) if rnd.random() < rare else rnd.choice(common)
         number = str(rnd.randrange(400))
-        text = re.sub(r"\{n(:03)?\}", lambda match, value=number: value.zfill(3) if match[1] else value, saying)
+        text = re.sub(r"\{n(:03)?\}", partial(_filled, number), saying)
         head = "" if rnd.random() < rare / 20 else _head(rnd, n, "Z" if rnd.random() < rare / 20 else zone)
         out.append(f"{head}{text}".replace("\n", " ") + ("\r\n" if rnd.random() < rare / 50 else "\n"))
     return "".join(out).encode()
