@@ -7,6 +7,7 @@ import re
 import tarfile
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,10 @@ def _head(rnd: random.Random, n: int, zone: str) -> str:
     stream = "stderr" if rnd.random() < 0.1 else "stdout"
     part = rnd.choice(["F"] * 20 + ["P", "F:x"])
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{fraction}{zone} {stream} {part} "
+
+
+def _filled(number: str, place: re.Match[str]) -> str:
+    return number.zfill(3) if place[1] else number
 
 
 def container_log(seed: int, lines: int, rare: float) -> bytes:
