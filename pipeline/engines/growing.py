@@ -103,6 +103,11 @@ class Growth:
         if whole_file and prior.path:
             self._places[prior.content] = prior.path
 
+    def seen(self, content: str, source: Source) -> None:
+        """A file that holds what is known lies here now: a shorter state of it may be held against it."""
+        if source.file is not None:
+            self._places[content] = source.path
+
     def candidates(self, path: str, head: bytes) -> list[Prior]:
         """Streams of the same place that begin with the same line, shortest first.
 

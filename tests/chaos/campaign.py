@@ -204,7 +204,8 @@ class Campaign:
         job = self.job(AS=self._random.randint(600 << 20, 2400 << 20))
         code = job.wait()
         # a library that cannot be mapped or an allocation that fails inside one: a kill by another name
-        if code == 5 and any(word in job.said for word in ("failed to map", "MemoryError", "bad_alloc")):
+        words = ("failed to map", "MemoryError", "bad_alloc", "cannot allocate memory for thread-local data")
+        if code in (5, 127) and any(word in job.said for word in words):
             return "killed"
         return self._fair(job, code, killed=True)
 

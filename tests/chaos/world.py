@@ -116,7 +116,7 @@ class World:
 
     def copy(self) -> None:
         """The same content once more, in another place of the same node, as a second collection leaves it."""
-        plain = sorted(path for path in self.folder.rglob("*.log"))
+        plain = sorted(path for path in self.folder.rglob("*.log") if path.name not in self._unfinished)
         if plain:
             path = self._random.choice(plain)
             path.with_name(f"again-{self.files}.log").write_bytes(path.read_bytes())

@@ -163,6 +163,21 @@ def test_an_older_copy_that_comes_late_adds_nothing(log: Path, tmp_path: Path, s
     same(tmp_path / "once", tmp_path / "w")
 
 
+def test_an_older_copy_is_known_by_the_file_wherever_that_went(log: Path, tmp_path: Path) -> None:
+    write(log, lines(0, 90))
+    read(tmp_path / "w", tmp_path / "logs")
+    packed(log, lines(0, 90))
+    write(log.with_name("zz-copy.log"), lines(0, 30))
+    assert read(tmp_path / "w", tmp_path / "logs").lines_read == 0
+
+
+def test_a_line_that_was_read_half_is_read_whole_when_it_went_on(log: Path, tmp_path: Path) -> None:
+    write(log, lines(0, 10)[:-20])
+    read(tmp_path / "w", tmp_path / "logs")
+    write(log, lines(0, 12), LONG_AGO + 1)
+    assert read(tmp_path / "w", tmp_path / "logs").lines_read == 3
+
+
 def test_a_file_that_begins_alike_is_not_taken_for_it(log: Path, tmp_path: Path, settings: Settings) -> None:
     write(log, lines(0, 40))
     read(tmp_path / "w", tmp_path / "logs", settings)
