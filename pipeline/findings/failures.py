@@ -202,6 +202,9 @@ def _is_startup(failure: Failure, both_since: datetime | None, data_end: datetim
         return False
     if any(end.how_started == "snapshot" for end in failure.ends) and failure.ended_at is None:
         return False
+    if failure.started_at == both_since == data_end and all(end.observed_by == "probe" for end in failure.ends):
+        # A single verdict is all there is: nothing tells that the node was just starting.
+        return False
     had_been_up = failure.had_been_up or failure.category in _ENDS_A_SESSION
     if had_been_up and (failure.ended_at is None or failure.started_at - both_since > SETTLING):
         return False

@@ -112,3 +112,8 @@ def test_a_short_graceful_restart_is_nothing(tmp_path: Path) -> None:
 def test_a_wait_that_was_not_measured_is_no_sure_cause(tmp_path: Path) -> None:
     (tmp_path / "pasted.txt").write_text("bird: Graceful restart started\n", encoding="utf-8")
     assert ranked_causes(tmp_path)[0][1] < 0.6
+
+
+def test_a_verdict_alone_is_told_and_nothing_is_claimed(tmp_path: Path) -> None:
+    (tmp_path / "event.txt").write_text(f"{PROBE}BGP not established with 10.0.0.1,10.0.0.2\n", encoding="utf-8")
+    assert ranked_causes(tmp_path)[0][0] == "undetermined"
