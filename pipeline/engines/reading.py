@@ -209,12 +209,9 @@ class Reading:
         self._note_stream(source, data, prior if begin else None, Prior(read, identity, identity, part.path))
         if self._options.overlap == "dedupe" and (kind := identify(data[:SNIFF_BYTES])).family == "log":
             pieces = list(self._new_pieces(replace(part, identity=kind), io.BytesIO(data), begin, len(data)))
-        elif source.plain and 0 < size == read == source.size and not begin:
-            # the process that parses it reads it itself: cheaper than sending it there
-            pieces = [replace(part, size=size)]
         else:
             pieces = [replace(part, data=data[begin:])]
-        read = sum(piece.size or len(piece.data or b"") for piece in pieces)
+        read = sum(len(piece.data or b"") for piece in pieces)
         self._rows[part.src] = self._row(part, identity, read)
         # what is long goes to another process through a file: cheaper than through a pipe
         self._parts += [self._spooled(p, p.data) if p.data and len(p.data) >= SPOOL_BYTES else p for p in pieces]
