@@ -11,15 +11,26 @@ WITH observed AS (
     AND coalesce(peer_node, peer) IS NOT NULL
 ), horizon AS (
   SELECT cluster, max(greatest(started_at, coalesce(ended_at, started_at))) AS last_at FROM session_intervals GROUP BY cluster
+), memberships AS (
+  SELECT cluster, group_name, kind, reflectors, valid_from, coalesce(valid_to, TIMESTAMPTZ '9999-01-01') AS valid_to,
+         unnest(CASE WHEN kind = 'reflector' THEN reflectors ELSE members END) AS member
+  FROM bgp_groups
+), grouped AS (
+  -- a session is of a reflector's group by either end, of a mesh by both, of an external peering by the one we see
+  SELECT o.*, m.group_name, m.reflectors
+  FROM observed AS o JOIN memberships AS m ON m.cluster = o.cluster AND m.member = o.node
+   AND o.started_at >= coalesce(m.valid_from, o.started_at) AND o.started_at < m.valid_to
+  WHERE m.kind IN ('reflector', 'external')
+     OR EXISTS (FROM memberships AS n WHERE n.cluster = o.cluster AND n.group_name = m.group_name AND n.member = o.other
+                 AND n.valid_from IS NOT DISTINCT FROM m.valid_from)
+  UNION
+  SELECT o.*, m.group_name, m.reflectors
+  FROM observed AS o JOIN memberships AS m ON m.cluster = o.cluster AND m.member = o.other AND m.kind = 'reflector'
+   AND o.started_at >= coalesce(m.valid_from, o.started_at) AND o.started_at < m.valid_to
 ), stretches AS (
-  SELECT o.* REPLACE (coalesce(o.ended_at, h.last_at) AS ended_at), g.group_name,
-         CASE WHEN list_contains(g.reflectors, o.node) THEN o.other ELSE o.node END AS client
-  FROM observed AS o JOIN horizon AS h ON h.cluster = o.cluster
-  JOIN bgp_groups AS g ON g.cluster = o.cluster
-   AND o.started_at >= coalesce(g.valid_from, o.started_at) AND o.started_at < coalesce(g.valid_to, TIMESTAMPTZ '9999-01-01')
-   AND CASE WHEN g.kind = 'reflector'
-            THEN list_contains(g.reflectors, o.node) OR list_contains(g.reflectors, o.other)
-            ELSE list_contains(g.members, o.node) AND (g.kind = 'external' OR list_contains(g.members, o.other)) END
+  SELECT o.* REPLACE (coalesce(o.ended_at, h.last_at) AS ended_at),
+         CASE WHEN list_contains(o.reflectors, o.node) THEN o.other ELSE o.node END AS client
+  FROM grouped AS o JOIN horizon AS h ON h.cluster = o.cluster
 ), hours AS (
   SELECT s.*, unnest(generate_series(time_bucket(INTERVAL 1 HOUR, s.started_at),
                                      time_bucket(INTERVAL 1 HOUR, greatest(s.started_at, s.ended_at - INTERVAL 1 MICROSECOND)),
