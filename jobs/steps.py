@@ -97,6 +97,7 @@ def run_into(
 ) -> dict[str, Any]:
     """The steps over an open warehouse; only the ``last`` of several calls mines and publishes for all."""
     check_space(ctx.warehouse, ctx.settings.free_bytes, 0, "a load")
+    steps.prepare()
     summary = engine.ingest(ctx, warehouse, paths, options)
     _report_refused(ctx, summary)
     done: dict[str, Any] = {name: value for name, value in asdict(summary).items() if name != "refused"}

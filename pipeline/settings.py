@@ -28,14 +28,14 @@ class Settings:
 
     warehouse: str = _setting("./warehouse", "folder that holds the warehouse and its snapshots")
     item_bytes: int = _setting(
-        32 << 20, "decompressed bytes parsed at once by a process: bounds memory, large enough for vectors"
+        16 << 20, "decompressed bytes parsed at once by a process: bounds memory, large enough for vectors"
     )
     processes: int = _setting(0, "processes that parse; 0: one for each core")
     spark_staging: str = _setting(
         "", "folder that driver and executors of Spark share; empty: staging/ in the warehouse's folder"
     )
     database_memory: str = _setting(
-        "400MB", "memory of the working database: sorting a load spills to disk beyond it, and parsing needs the rest"
+        "250MB", "memory of the working database: sorting a load spills to disk beyond it, and parsing needs the rest"
     )
     line_bytes: int = _setting(1 << 20, "a longer line is cut here: no real record is longer, an attack may be")
     record_lines: int = _setting(

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import importlib
+import threading
 import zoneinfo
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.effects.estimate import estimate
 from pipeline.errors import UsageError
-from pipeline.findings.analyse import analyse
 from pipeline.mining.templates import mine as mine_shapes
 from pipeline.settings import Settings
 from pipeline.warehouse.publish import publish as publish_snapshot
 from pipeline.warehouse.space import check_space, publish_bytes
 from pipeline.warehouse.writer import Warehouse
+
+
+def prepare() -> None:
+    """Load the libraries of ``analyze`` in the background, while processes parse."""
+    threading.Thread(target=importlib.import_module, args=("pipeline.effects.estimate",), daemon=True).start()
 
 
 def mine(warehouse: Warehouse, settings: Settings) -> int:
@@ -28,6 +33,10 @@ def analyze(warehouse: Warehouse, clusters: Sequence[str] | None) -> int:
 
     The statistics of size and version follow, over all clusters, when anything they rest on has changed.
     """
+    # the statistics load large libraries: what only reads need not wait for them
+    from pipeline.effects.estimate import estimate
+    from pipeline.findings.analyse import analyse
+
     names = clusters or warehouse.frame("SELECT DISTINCT cluster FROM loads ORDER BY 1")["cluster"].to_list()
     incidents, changed = 0, False
     for name in names:

@@ -14,6 +14,9 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
 from typing import IO, Any
 
 from pipeline.engines.items import Parsed, Part, run_item
@@ -52,6 +55,18 @@ def processes_of(settings: Settings) -> int:
     return settings.processes or cores or 1
 
 
+def _much(paths: Sequence[str]) -> bool:
+    """Whether the files there hold more than is parsed alone; looks at no more of them than it must."""
+    size = 0
+    for path in paths:
+        for place in (path, *(str(file) for file in islice(Path(path).rglob("*"), ALONE_FILES))):
+            with suppress(OSError):
+                size += Path(place).stat().st_size
+            if size > ALONE_BYTES:
+                return True
+    return False
+
+
 class Workers:
     """Parses work items in ``count`` processes; with one, or little to do, in this process."""
 
@@ -72,11 +87,19 @@ class Workers:
             done: Future[Parsed] = Future()
             done.set_result(run_item(parts, load_ruleset(), self._settings))
             return done
+        return self._begun().submit(self._run, parts)
+
+    def expect(self, paths: Sequence[str]) -> None:
+        """Start the processes at once when there is much to read: they load their libraries meanwhile."""
+        if self.count > 1 and _much(paths):
+            self._begun()
+
+    def _begun(self) -> ThreadPoolExecutor:
         if self._threads is None:
             self._threads = ThreadPoolExecutor(self.count, thread_name_prefix="peerscope-item")
             for _ in range(self.count):
                 self._idle.put(self._start())
-        return self._threads.submit(self._run, parts)
+        return self._threads
 
     def close(self) -> None:
         """End the processes; items that still run are given up."""

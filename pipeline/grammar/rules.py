@@ -24,6 +24,7 @@ from pipeline.grammar.shape import Shaper
 BUILT_IN = Path(__file__).parent
 
 _ID = re.compile(r"^[a-z][a-z0-9]*(?:-[a-z]+)?\.[a-z0-9_]+$")
+_DIGIT = re.compile(r"\d")
 _CLASS = re.compile(r"\[[^\]]*\]")
 _REQUIRED = ("id", "in", "pattern", "category", "meaning", "examples")
 _KEYS = {*_REQUIRED, "severity", "level", "component", "cite", "session"}
@@ -200,10 +201,11 @@ def _check_digits(rule: Rule, words: set[str]) -> None:
     """A digit that a pattern demands must survive in the shape; a class of digits must be a macro."""
     text = literal_text(rule.pattern)
     classes = [cls for cls in _CLASS.findall(rule.pattern) if "^" not in cls]
-    bad_class = any(char.isdigit() for cls in classes for char in cls)
-    for word in sorted(words, key=len, reverse=True):
-        text = text.replace(word, " ")
-    if bad_class or "\\d" in rule.pattern or any(c.isdigit() for c in text):
+    bad_class = any(_DIGIT.search(cls) for cls in classes)
+    if _DIGIT.search(text):
+        for word in sorted(words, key=len, reverse=True):
+            text = text.replace(word, " ")
+    if bad_class or "\\d" in rule.pattern or _DIGIT.search(text):
         raise RulesetError(
             f"{rule.file}: rule {rule.id}: the pattern demands digits that a shape does not keep; "
             "write a macro ({NUM}, {ADDR}, ...) or protect the word in shape.toml"

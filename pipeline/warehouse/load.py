@@ -17,8 +17,8 @@ from pipeline.errors import ReconcileError, WarehouseError
 from pipeline.warehouse.tables import insert, shape_id, with_shape_id
 
 # Frames of work items are small, DuckDB wants large inserts; the bounds keep memory independent of the input.
-FLUSH_ROWS = 250_000
-FLUSH_BYTES = 64 << 20
+FLUSH_ROWS = 100_000
+FLUSH_BYTES = 24 << 20
 
 # Lines that carry no text of their own are counted under these; they need no rule and no example.
 UNTEXTUAL_SHAPES = ("(continuation of the record before)", "(blank line)", "(heading, border or prompt)")
