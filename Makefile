@@ -5,7 +5,8 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 VENV := .venv
 READY := $(VENV)/.ready
 BIN := $(VENV)/bin
-SYSTEM_PACKAGES := bird nftables iproute2 chromium
+SPARK := $(VENV)/.spark
+SYSTEM_PACKAGES := bird nftables iproute2 chromium default-jre-headless
 export UV_LINK_MODE ?= copy
 
 .DEFAULT_GOAL := help
@@ -24,10 +25,14 @@ $(READY): pyproject.toml requirements.lock Makefile
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $(READY)
 
+$(SPARK): $(READY) requirements-spark.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --no-deps --requirement requirements-spark.lock \
+		&& touch $(SPARK) || echo "could not install pyspark; the tests of the Spark engine will be skipped"
+
 demo: $(READY) ## run the whole pipeline over sample_logs/ and print the report
 	$(BIN)/peerscope demo
 
-test: $(READY) system ## run the test suite; the browser tests come last and have the machine to themselves
+test: $(READY) $(SPARK) system ## run the test suite; the browser tests come last and have the machine to themselves
 	@failed=0; \
 	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not browser" || failed=1; \
 	$(BIN)/python -m pytest -n 0 -m browser tests/app || failed=1; \
@@ -67,12 +72,14 @@ lab: $(READY) system ## record sample_logs/ anew with real BIRD daemons (root; a
 lock: $(READY) ## resolve the dependencies anew into requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 		--no-annotate --extra app --group dev --output-file requirements.lock pyproject.toml
+	echo "pyspark>=4.1" | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		--no-annotate --constraint requirements.lock --output-file requirements-spark.lock -
 
 system: ## install the system packages that some tests need, when this may (root and apt)
-	@missing=; for p in bird nft ip chromium; do command -v $$p >/dev/null || missing=1; done; \
+	@missing=; for p in bird nft ip chromium java; do command -v $$p >/dev/null || missing=1; done; \
 	if [ -z "$$missing" ]; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		echo "installing $(SYSTEM_PACKAGES) for the lab and browser tests"; \
+		echo "installing $(SYSTEM_PACKAGES) for the lab, browser and Spark tests"; \
 		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(SYSTEM_PACKAGES); } >/dev/null 2>&1 \
 		|| echo "could not install $(SYSTEM_PACKAGES); the tests that need them will be skipped"; \
 		for s in bird bird6; do systemctl disable --quiet --now $$s >/dev/null 2>&1 || true; done; \
