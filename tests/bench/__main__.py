@@ -92,6 +92,19 @@ def report(title: str, results: dict[str, tuple[Run, int]], plain_bytes: int) ->
     return speed["peerscope"]
 
 
+def time_app(records: int) -> None:
+    """Print the seconds of the first view and of a filter for each page, in headless Chromium."""
+    from tests.app.browsing import missing
+    from tests.app.timing import measure_large
+
+    if why := missing():
+        sys.exit(f"the app cannot be timed here: {why}")
+    print("| page | first view s | server cpu s | filter s | server cpu s |\n|---|---|---|---|---|")
+    for page, took in measure_large(records=records, repeat=3).items():
+        figures = (took.get(name) for name in ("first", "first_server_cpu", "filter", "filter_server_cpu"))
+        print(f"| {page} | " + " | ".join("" if value is None else f"{value:.2f}" for value in figures) + " |")
+
+
 def main() -> None:
     """Parse the arguments and run the tables that were asked for."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
@@ -104,7 +117,11 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--queries", type=int, default=0, help="time the saved questions over this many events")
     parser.add_argument("--spark", action="store_true", help="also run the Spark engine on local[2]")
+    parser.add_argument("--app", type=int, default=0, help="time the app's pages over this many events, in a browser")
     given = parser.parse_args()
+    if given.app:
+        time_app(given.app)
+        return
     if given.queries:
         from tests.bench.queries import time_queries
 
