@@ -30,7 +30,7 @@ from pipeline.sources.dumps import name_pods
 from pipeline.sources.envelopes import strip_envelopes
 from pipeline.sources.exports import Damage, read_exports
 from pipeline.sources.headers import parse_headers
-from pipeline.sources.lines import Chunk, Text, joined_lines, split_text
+from pipeline.sources.lines import LINES_SCHEMA, Chunk, Text, split_text, trim_lines
 from pipeline.sources.records import join_continuations, join_pieces, place_in_time
 from pipeline.sources.secrets import hide_blocks, holds_blocks
 from pipeline.sources.times import UTC_US
@@ -143,10 +143,10 @@ def _read_lines(pieces: Sequence[Piece], settings: Settings, sieve: Sieve | None
         frame, broken = read_exports(chunks, first.identity.chain[0], first.tz, first.reference)
         frame, rejects = hide_blocks(frame.with_columns(overflow=pl.lit(False))), _refused(broken)
     else:
-        text, damaged = split_text(chunks)
+        text = split_text(chunks)
         if text is not None and sieve is not None:
             sifted = _sift(text, pieces, settings, sieve)
-        lines = joined_lines(text.frame(sifted.rows) if text else None, damaged, settings.line_bytes)
+        lines = trim_lines(text.frame(sifted.rows), settings.line_bytes) if text else LINES_SCHEMA.to_frame()
         empty = (lines["length"] < _SHORT) & (lines["raw"].str.strip_chars() == "")
         if empty.any():
             unsaid = _unsaid(within(lines.filter(empty), pieces), BLANK)

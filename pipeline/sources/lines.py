@@ -9,6 +9,7 @@ Clean text is never copied: the column is made of Arrow string views that point 
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -42,7 +43,8 @@ class Chunk:
 class Text:
     """Physical lines of clean chunks as places in one buffer, an entry a line; ``frame`` makes the columns.
 
-    ``src``, ``offset`` and ``length`` are as in the frame; a line's text is ``width`` bytes from ``begin`` on.
+    ``src``, ``offset`` and ``length`` are as in the frame; a line's text is ``width`` bytes from ``begin`` on. Lines
+    with bytes that are no UTF-8 have no width, and their text, with those bytes replaced, in ``mended``.
     """
 
     buffer: bytes
@@ -52,6 +54,7 @@ class Text:
     length: np.ndarray
     begin: np.ndarray
     width: np.ndarray
+    mended: dict[int, str]
 
     def __len__(self) -> int:
         return len(self.src)
@@ -63,50 +66,55 @@ class Text:
 
     def frame(self, rows: np.ndarray | slice = slice(None)) -> pl.DataFrame:
         """The lines (all, or those of an index or a mask) with the columns of ``LINES_SCHEMA``."""
-        raw = _views(self.buffer, self.octets, self.begin[rows], self.width[rows])
+        raw = pl.Series(_views(self.buffer, self.octets, self.begin[rows], self.width[rows]))
+        if self.mended:
+            at = {row: place for place, row in enumerate(np.arange(len(self))[rows].tolist())}
+            found = [(at[row], text) for row, text in self.mended.items() if row in at]
+            raw = raw.scatter([place for place, _ in found], [text for _, text in found]) if found else raw
         return pl.DataFrame(
-            {"src": self.src[rows], "offset": self.offset[rows], "length": self.length[rows], "raw": pl.Series(raw)},
+            {"src": self.src[rows], "offset": self.offset[rows], "length": self.length[rows], "raw": raw},
             schema=LINES_SCHEMA,
         )
 
 
 def split_lines(chunks: Sequence[Chunk], line_bytes: int) -> pl.DataFrame:
     """Physical lines of all chunks in order; ``raw`` is cut after ``line_bytes`` bytes, ``length`` is not."""
-    text, damaged = split_text(chunks)
-    return joined_lines(text.frame() if text else None, damaged, line_bytes)
+    text = split_text(chunks)
+    return trim_lines(text.frame(), line_bytes) if text else pl.DataFrame(schema=LINES_SCHEMA)
 
 
-def split_text(chunks: Sequence[Chunk]) -> tuple[Text | None, list[pl.DataFrame]]:
-    """The lines of the chunks that are clean UTF-8, and a frame of lines for each of the others."""
+def split_text(chunks: Sequence[Chunk]) -> Text | None:
+    """The lines of the chunks; None when there are none."""
     chunks = [chunk for chunk in chunks if chunk.data]
-    clean = [_is_utf8(chunk.data) for chunk in chunks]
-    damaged = [_split_damaged(chunk) for chunk, good in zip(chunks, clean, strict=True) if not good]
-    good_chunks = [chunk for chunk, good in zip(chunks, clean, strict=True) if good]
-    return _split_clean(good_chunks) if good_chunks else None, damaged
+    return _split(chunks) if chunks else None
 
 
-def joined_lines(clean: pl.DataFrame | None, damaged: list[pl.DataFrame], line_bytes: int) -> pl.DataFrame:
-    """One frame of lines in the order of their sources and places, overlong ones cut."""
-    frames = [*damaged, *([] if clean is None else [clean])]
-    if not frames:
-        return pl.DataFrame(schema=LINES_SCHEMA)
-    lines = pl.concat(frames)
-    if len(frames) > 1:
-        lines = lines.sort("src", "offset", maintain_order=True)
-    return _trim(lines, line_bytes)
+def trim_lines(lines: pl.DataFrame, line_bytes: int) -> pl.DataFrame:
+    """The lines, overlong ones cut."""
+    if lines.select((pl.col("length") > line_bytes).any()).item():
+        cut = pl.col("raw").str.slice(0, line_bytes)
+        lines = lines.with_columns(pl.when(pl.col("length") > line_bytes).then(cut).otherwise("raw").alias("raw"))
+    return lines
 
 
-def _is_utf8(data: bytes) -> bool:
+def _broken_at(data: bytes) -> list[int]:
+    """Places in lines that are no UTF-8, one in each such line."""
     if data.isascii():
-        return True
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
+        return []
+    found: list[int] = []
+    view, start = memoryview(data), 0
+    while start < len(data):
+        try:
+            codecs.utf_8_decode(view[start:], "strict", True)
+        except UnicodeDecodeError as error:
+            found.append(start + error.start)
+            start = data.find(b"\n", found[-1]) + 1 or len(data)
+        else:
+            break
+    return found
 
 
-def _split_clean(chunks: Sequence[Chunk]) -> Text:
+def _split(chunks: Sequence[Chunk]) -> Text:
     ended = [chunk.data if chunk.data.endswith(b"\n") else chunk.data + b"\n" for chunk in chunks]
     buffer = ended[0] if len(ended) == 1 else b"".join(ended)
     octets = np.frombuffer(buffer, np.uint8)
@@ -118,7 +126,8 @@ def _split_clean(chunks: Sequence[Chunk]) -> Text:
     ends = np.cumsum([len(data) for data in ended])
     last = np.searchsorted(stops, ends - 1)
     count = np.diff(last, prepend=-1)
-    shift = np.array([chunk.offset for chunk in chunks]) - (ends - [len(data) for data in ended])
+    at = ends - [len(data) for data in ended]
+    shift = np.array([chunk.offset for chunk in chunks]) - at
     length = stops - starts + 1
     length[last] += [chunk.tail - (len(data) - len(chunk.data)) for chunk, data in zip(chunks, ended, strict=True)]
     begins = starts.copy()
@@ -126,6 +135,15 @@ def _split_clean(chunks: Sequence[Chunk]) -> Text:
         if chunk.offset == 0 and chunk.data.startswith(_BOM):
             begins[first] += len(_BOM)
     width = stops - begins - ((octets[stops - 1] == 13) & (stops > begins))
+    places = [
+        before + at
+        for before, data in zip(ends - [len(d) for d in ended], ended, strict=True)
+        for at in _broken_at(data)
+    ]
+    mended = {}
+    for row in np.searchsorted(stops, places).tolist():
+        mended[row] = buffer[begins[row] : begins[row] + width[row]].decode("utf-8", errors="replace")
+        width[row] = 0
     return Text(
         buffer,
         octets,
@@ -134,6 +152,7 @@ def _split_clean(chunks: Sequence[Chunk]) -> Text:
         np.minimum(length, _LENGTHS).astype(np.uint32),
         begins,
         width,
+        mended,
     )
 
 
@@ -162,35 +181,3 @@ def _inline(octets: np.ndarray, starts: np.ndarray, width: np.ndarray) -> np.nda
     place = starts[:, None] + np.arange(_INLINE)
     inside = np.arange(_INLINE) < width[:, None]
     return np.where(inside, octets[np.minimum(place, len(octets) - 1)], 0).astype(np.uint8).view(np.int32)
-
-
-def _split_damaged(chunk: Chunk) -> pl.DataFrame:
-    pieces = chunk.data.split(b"\n")
-    if pieces[-1] == b"":
-        pieces.pop()
-    offsets, lengths, position = [], [], chunk.offset
-    for piece in pieces:
-        offsets.append(position)
-        lengths.append(len(piece) + 1)
-        position += len(piece) + 1
-    lengths[-1] = min(chunk.offset + len(chunk.data) - offsets[-1] + chunk.tail, _LENGTHS)
-    return pl.DataFrame(
-        {
-            "src": [chunk.src] * len(pieces),
-            "offset": offsets,
-            "length": lengths,
-            "raw": [_text(piece, chunk.offset + place == 0) for place, piece in enumerate(pieces)],
-        },
-        schema=LINES_SCHEMA,
-    )
-
-
-def _text(line: bytes, first: bool) -> str:
-    return line.removeprefix(_BOM if first else b"").decode("utf-8", errors="replace").removesuffix("\r")
-
-
-def _trim(lines: pl.DataFrame, line_bytes: int) -> pl.DataFrame:
-    if lines.select((pl.col("length") > line_bytes).any()).item():
-        cut = pl.col("raw").str.slice(0, line_bytes)
-        lines = lines.with_columns(pl.when(pl.col("length") > line_bytes).then(cut).otherwise("raw").alias("raw"))
-    return lines
