@@ -14,7 +14,8 @@ import polars as pl
 
 from pipeline import __version__
 from pipeline.errors import ReconcileError, WarehouseError
-from pipeline.warehouse.tables import insert, shape_id, with_shape_id
+from pipeline.warehouse.shapes import Shapes
+from pipeline.warehouse.tables import insert, with_shape_id
 
 # Frames of work items are small, DuckDB wants large inserts; the bounds keep memory independent of the input.
 FLUSH_ROWS = 100_000
@@ -98,7 +99,7 @@ class Load:
         self._started = datetime.now(UTC)
         self._sources: dict[str, SourceRow] = {}
         self._streams: list[tuple[str, str, int, int]] = []
-        self._shapes: dict[int, dict[str, Any]] = {}
+        self._shapes = Shapes()
         self._buffers: dict[str, _Buffer] = {}
 
     def __enter__(self) -> Load:
@@ -165,8 +166,7 @@ class Load:
     def add_shapes(self, frame: pl.DataFrame) -> None:
         """Distinct shapes: shape, component, rule, category, severity, example; with ``source_path`` and
         ``byte_offset`` of the example the first one stays, else the smallest."""
-        for row in frame.iter_rows(named=True):
-            self._add_shape(row)
+        self._shapes.add(frame)
 
     def add_states(self, frame: pl.DataFrame, source_path: str | None = None) -> None:
         """Observations of ends of sessions."""
@@ -220,18 +220,11 @@ class Load:
         if frame is not None:
             insert(self._con, table, frame, self._keys, buffer.order_by)
 
-    def _add_shape(self, row: dict[str, Any]) -> None:
-        key = shape_id(row["component"], row["rule"], row["shape"])
-        known = self._shapes.get(key)
-        # The first example by place, else the smallest: the order in which files were parsed must not show.
-        if known is None or (row["example"] is not None and (known["example"] is None or _place(row) < _place(known))):
-            self._shapes[key] = row | {"shape_id": key}
-
     def _prepare_counts(self, frame: pl.DataFrame) -> pl.DataFrame:
         if "shape" in frame.columns:
             special = frame.filter(pl.col("shape").is_in(UNTEXTUAL_SHAPES))
-            for row in special.select("component", "rule", "shape").unique().iter_rows(named=True):
-                self._add_shape(row | {"category": "benign", "severity": "info", "example": None})
+            told = special.select("component", "rule", "shape").unique()
+            self._shapes.add(told.with_columns(category=pl.lit("benign"), severity=pl.lit("info")))
         keys = ["minute", "node", "component", "level", "shape_id"]
         return with_shape_id(frame).group_by(keys).agg(pl.col("events").sum())
 
@@ -273,13 +266,11 @@ class Load:
                 raise ReconcileError(f"load: rows for {table} but no source; nothing was written")
 
     def _insert_shapes(self) -> None:
-        if not self._shapes:
+        frame = self._shapes.frame()
+        if frame.is_empty():
             return
-        text = dict.fromkeys(["shape", "component", "rule", "category", "severity", "example"], pl.String())
-        rows = [{name: row[name] for name in ("shape_id", *text)} for row in self._shapes.values()]
-        frame = pl.DataFrame(rows, schema={"shape_id": pl.UInt64(), **text})
         ids = self._con.sql("SELECT shape_id FROM shapes").pl()
-        insert(self._con, "shapes", frame.join(ids, on="shape_id", how="anti").sort("shape_id"), {})
+        insert(self._con, "shapes", frame.join(ids, on="shape_id", how="anti", maintain_order="left"), {})
 
     def _insert_streams(self) -> None:
         """Where files went on, the stretch in which they were observed reaches back to their last line before."""
@@ -342,10 +333,6 @@ class Load:
             "files_known": self.files_known,
             **{name: self._total(name) for name in totals},
         }
-
-
-def _place(row: dict[str, Any]) -> tuple[str, int, str]:
-    return row.get("source_path") or "", row.get("byte_offset") or 0, row["example"]
 
 
 class _Buffer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Mapping
-from functools import cache
+from functools import lru_cache
 
 import duckdb
 import polars as pl
@@ -16,7 +16,8 @@ from pipeline.errors import WarehouseError
 _NULL = "\x00"
 
 
-@cache
+# a fleet has some thousand shapes; the bound is for hostile ones
+@lru_cache(maxsize=1 << 16)
 def shape_id(component: str | None, rule: str | None, shape: str) -> int:
     """Content hash of a shape: the same number everywhere and in every version of the libraries."""
     key = "\x1f".join(_NULL if part is None else part for part in (component, rule, shape))
