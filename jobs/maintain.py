@@ -11,6 +11,7 @@ import duckdb
 
 from jobs.console import Context, print_data, print_json
 from pipeline import steps
+from pipeline.engines.archive import prune
 from pipeline.grammar import load_ruleset
 from pipeline.warehouse import compact as files
 from pipeline.warehouse.relabel import relabel
@@ -31,6 +32,8 @@ def maintain(
         done["changes"] = [asdict(change) for change in changes]
         if anew:
             done["relabelled"] = asdict(relabel(warehouse, load_ruleset(), moment, dry_run=dry_run))
+        gone = prune(warehouse.directory, settings.archive_days, moment.date(), dry_run=dry_run)
+        done["archive"] = [str(path) for path in gone]
         done["leftovers"] = [str(path) for path in files.leftovers(warehouse.directory)]
         done["freed_bytes"] = 0 if dry_run else files.remove_leftovers(warehouse.directory)
         done["free_share"] = _free_share(warehouse)
@@ -71,6 +74,8 @@ def _told(done: dict[str, Any]) -> list[str]:
     ]
     if not lines:
         lines.append("nothing is old enough to leave (record_days, rollup_days)")
+    if done["archive"]:
+        lines.append(f"{would}remove: {len(done['archive'])} days of the archive (archive_days)")
     if "relabelled" in done:
         told = done["relabelled"]
         lines.append(

@@ -68,6 +68,9 @@ class Settings:
     rollup_days: int = _setting(
         730, "days that counts, states and findings stay: two years show what a season or a growth did"
     )
+    archive_days: int = _setting(
+        365, "days that the archive of all records stays (0: for ever): the year that an investigation may look back"
+    )
     free_bytes: int = _setting(
         1 << 30, "free disk below which no load or snapshot begins: a full disk hurts the whole machine"
     )

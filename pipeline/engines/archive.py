@@ -77,19 +77,20 @@ def write_records(records: pl.DataFrame, staging: Path, source_path: str, place:
         draft.rename(path)
 
 
-def prune(directory: Path, days: int, today: date) -> int:
-    """Remove the days before the last ``days`` ones (0: none); returns how many folders went."""
+def prune(directory: Path, days: int, today: date, *, dry_run: bool = False) -> list[Path]:
+    """Remove the days before the last ``days`` ones (0: none); returns the folders that go."""
     if not days:
-        return 0
+        return []
     oldest = (today - timedelta(days=days)).isoformat()
     gone = [
         path
         for path in (directory / FOLDER).glob("cluster=*/date=*")
         if path.name.removeprefix("date=") < oldest and not path.name.endswith(NO_DAY)
     ]
-    for path in gone:
-        shutil.rmtree(path, ignore_errors=True)
-    return len(gone)
+    if not dry_run:
+        for path in gone:
+            shutil.rmtree(path, ignore_errors=True)
+    return sorted(gone)
 
 
 def _name(source_path: str) -> str:

@@ -91,8 +91,9 @@ def test_old_days_go(tmp_path: Path) -> None:
             )
         )
         archive.write_records(records, tmp_path / "archive" / "cluster=a", "x", "0")
-    assert archive.prune(tmp_path, 0, date(2024, 2, 1)) == 0
-    assert archive.prune(tmp_path, 10, date(2024, 2, 1)) == 1
+    assert archive.prune(tmp_path, 0, date(2024, 2, 1)) == []
+    assert len(archive.prune(tmp_path, 10, date(2024, 2, 1), dry_run=True)) == 1
+    assert len(archive.prune(tmp_path, 10, date(2024, 2, 1))) == 1
     assert sorted(path.name for path in (tmp_path / "archive" / "cluster=a").iterdir()) == [
         "date=2024-01-30",
         "date=unknown",
