@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+import numpy as np
+
+from pipeline.findings.columns import NEVER, micros_of, moment_of
 from pipeline.findings.expected import NOT_LISTED, Missing
-from pipeline.findings.failures import End, Failure
 from pipeline.findings.groups import Group
-from pipeline.findings.incidents import Incident, Owners, content_id
+from pipeline.findings.incidents import Incident, content_id
+from pipeline.findings.losses import End, losses_of
+from pipeline.findings.owners import owners
 from pipeline.sessions.reasons import BARE
 
 Pair = tuple[str, str]
@@ -25,8 +29,7 @@ def build_absent_incidents(cluster: str, missing: Iterable[Missing], groups: lis
     for pair, entries in pairs.items():
         owner = min((m.expected.node for m in entries), key=lambda name: (-burden[name], name))
         owned.setdefault(owner, {})[pair] = entries
-    groups_of = Owners(groups)
-    return [_incident(cluster, owner, found, groups_of) for owner, found in sorted(owned.items())]
+    return [_incident(cluster, owner, found, groups) for owner, found in sorted(owned.items())]
 
 
 def _pair(entry: Missing) -> Pair:
@@ -34,19 +37,18 @@ def _pair(entry: Missing) -> Pair:
     return (min(near, far), max(near, far))
 
 
-def _incident(cluster: str, owner: str, found: dict[Pair, list[Missing]], groups_of: Owners) -> Incident:
-    failures = tuple(
-        Failure(pair, tuple(_end(entry) for entry in entries), entries[0].looked_at, None, had_been_up=False)
-        for pair, entries in sorted(found.items())
-    )
-    starts = [failure.started_at for failure in failures if failure.started_at is not None]
-    started = min(starts, default=None)
-    group = next((g for g in (groups_of.of(failure) for failure in failures) if g is not None), None)
+def _incident(cluster: str, owner: str, found: dict[Pair, list[Missing]], groups: list[Group]) -> Incident:
+    ordered = sorted(found.items())
+    starts = np.array([micros_of(entries[0].looked_at) for _, entries in ordered], np.int64)
+    losses = losses_of([(pair, [_end(entry) for entry in entries]) for pair, entries in ordered], starts)
+    known = starts[starts != NEVER]
+    group = next((groups[k] for k in owners(losses, groups) if k >= 0), None)
     hubs = set(group.reflectors) & {name for pair in found for name in pair} if group is not None else set()
     nodes = {name for pair in found for name in pair if name not in hubs and not name.startswith("@")} or {owner}
     return Incident(
         incident_id=content_id(cluster, "missing", owner, *("|".join(pair) for pair in sorted(found))),
-        kind="missing", category=BARE, started_at=started, ended_at=None, failures=failures, group=group,
+        kind="missing", category=BARE, started_at=moment_of(int(known.min())) if len(known) else None, ended_at=None,
+        losses=losses, failures=np.arange(len(losses)), group=group,
         nodes=tuple(sorted(nodes)), hubs=tuple(sorted(hubs)),
     )  # fmt: skip
 

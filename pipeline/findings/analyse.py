@@ -10,17 +10,18 @@ import duckdb
 import polars as pl
 
 from pipeline.findings.absent import build_absent_incidents
-from pipeline.findings.case import Case, World
+from pipeline.findings.case import Case
 from pipeline.findings.catalogue import UNDETERMINED, Catalogue, load_catalogue
 from pipeline.findings.claims import Claim, judge
 from pipeline.findings.expected import missing_frame
 from pipeline.findings.failures import build_failures
 from pipeline.findings.groups import Group, build_groups, configured_peers, groups_frame, md5_protocols
-from pipeline.findings.incidents import Incident, Owners, build_incidents, content_id, may_be_one, merged
+from pipeline.findings.incidents import Bundler, Incident, content_id, may_be_one
 from pipeline.findings.loose import build_loose_incidents, build_quiet_incidents, is_explained, origins_first
 from pipeline.findings.nodes import build_nodes
 from pipeline.findings.planned import PlannedWork
 from pipeline.findings.sizes import build_sizes
+from pipeline.findings.world import World
 from pipeline.sessions.addresses import build_address_book, pods_to_nodes
 from pipeline.sessions.coverage import build_coverage
 from pipeline.sessions.facts import TIME, ClusterFacts, load_cluster
@@ -95,10 +96,9 @@ def investigate(
     """Derive everything from the facts alone: no clock, no files, the same result for the same facts."""
     causes = catalogue or load_catalogue()
     world = _world(facts, causes, settings)
-    failures = build_failures(world.intervals, world.data_end)
-    owners = Owners(world.groups)
-    incidents = build_incidents(facts.cluster, failures, owners, world.planned)
-    findings = _joined([_finding(incident, world, causes) for incident in incidents], world, causes, owners)
+    losses = build_failures(world.intervals, world.data_end)
+    bundler = Bundler(facts.cluster, losses, world.groups, world.planned)
+    findings = _joined([_finding(incident, world, causes) for incident in bundler.incidents()], world, causes, bundler)
     absent = build_absent_incidents(facts.cluster, world.missing, world.groups)
     findings += [_finding(incident, world, causes) for incident in absent]
     loose = [
@@ -154,7 +154,7 @@ def _finding(incident: Incident, world: World, causes: Catalogue) -> Finding:
     return Finding(incident, tuple(judge(Case(incident, world), causes)))
 
 
-def _joined(findings: list[Finding], world: World, causes: Catalogue, owners: Owners) -> list[Finding]:
+def _joined(findings: list[Finding], world: World, causes: Catalogue, bundler: Bundler) -> list[Finding]:
     """Put together the incidents of sessions that turned out to have one cause, at one place and time."""
     kept: list[tuple[Incident, list[Finding]]] = []
     for finding in findings:
@@ -170,7 +170,7 @@ def _joined(findings: list[Finding], world: World, causes: Catalogue, owners: Ow
             kept.append((finding.incident, [finding]))
         else:
             whole, parts = kept[twin]
-            kept[twin] = (merged(world.facts.cluster, whole, finding.incident, owners), [*parts, finding])
+            kept[twin] = (bundler.merged(whole, finding.incident), [*parts, finding])
     return [finding for whole, parts in kept for finding in _one_or_parts(whole, parts, world, causes)]
 
 
@@ -189,7 +189,7 @@ def _order(finding: Finding) -> tuple[object, ...]:
     """What to do first: what still lasts, the gravest, the largest, the earliest."""
     incident = finding.incident
     return (
-        _SEVERITY[finding.severity], not incident.is_open, -len(incident.sessions),
+        _SEVERITY[finding.severity], not incident.is_open, -incident.session_count,
         str(incident.started_at), incident.incident_id,
     )  # fmt: skip
 
@@ -222,12 +222,18 @@ def _frame(name: str, rows: list[dict[str, Any]]) -> pl.DataFrame:
 
 def _session_rows(cluster: str, findings: list[Finding]) -> pl.DataFrame:
     """One row for each loss of one end, of all incidents."""
-    rows = [
-        (cluster, finding.incident.incident_id, end.node, end.protocol, end.peer, end.peer_node, end.category,
-         end.started_at, None if end.is_open else end.ended_at, end.told_error, end.source_path, end.byte_offset)
-        for finding in findings for failure in finding.incident.failures for end in failure.ends
+    parts = [
+        finding.incident.losses.rows(finding.incident.failures).with_columns(
+            incident_id=pl.lit(finding.incident.incident_id)
+        )
+        for finding in findings if len(finding.incident.failures)
     ]  # fmt: skip
-    return pl.DataFrame(rows, schema=SCHEMAS["incident_sessions"], orient="row")
+    if not parts:
+        return _frame("incident_sessions", [])
+    return pl.concat(parts).select(
+        "incident_id", *(name for name in SCHEMAS["incident_sessions"] if name not in ("incident_id", "cluster")),
+        cluster=pl.lit(cluster),
+    ).select(pl.col(name).cast(kind) for name, kind in SCHEMAS["incident_sessions"].items())  # fmt: skip
 
 
 Rows = list[dict[str, Any]]
@@ -243,7 +249,7 @@ def _finding_rows(cluster: str, findings: list[Finding], version: str) -> tuple[
             "incident_id": incident.incident_id, "cluster": cluster,
             "group_name": incident.group.name if incident.group else None, "category": incident.category,
             "severity": finding.severity, "started_at": incident.started_at, "ended_at": incident.ended_at,
-            "nodes": len(incident.nodes), "sessions": len(incident.sessions), "events": incident.events,
+            "nodes": len(incident.nodes), "sessions": incident.session_count, "events": incident.events,
             "cause": best.cause.id, "confidence": best.confidence, "planned": incident.kind == "planned",
         })  # fmt: skip
         for claim in finding.claims:

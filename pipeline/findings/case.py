@@ -2,171 +2,25 @@
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import polars as pl
 
-from pipeline.findings.expected import Missing, expected_of, find_missing
-from pipeline.findings.failures import End
-from pipeline.findings.groups import Group
+from pipeline.findings.columns import NEVER, Bools, Coded, Ints, combinations, distinct, micros_of, moment_of
 from pipeline.findings.incidents import Incident
-from pipeline.findings.planned import PlannedWork
-from pipeline.findings.proofs import LOOKED_THROUGH, PROOFS, Proof, natural, spread_proofs
-from pipeline.sessions.addresses import AddressBook, registered_addresses
-from pipeline.sessions.facts import ClusterFacts
-from pipeline.sessions.observations import SNAPSHOTS
+from pipeline.findings.losses import End
+from pipeline.findings.proofs import LOOKED_THROUGH, PROOFS, Proof, proof_of_end, spread
+from pipeline.findings.world import Selection, World
 
 BEFORE = timedelta(minutes=5)
 AFTER = timedelta(minutes=10)
 SETTLE = timedelta(seconds=2)
 """A table printed in the very moment of the loss says nothing of what came after."""
-
-SILENT = ("benign", "session_established")
-"""The ordinary steps of a session: no signal quotes them."""
-
-
-@dataclass(frozen=True, slots=True)
-class EndGroup:
-    """Failing ends whose error texts are the same: their positions in ``Case.ends``, and whose they are."""
-
-    errors: tuple[str, ...]
-    positions: list[int]
-    sessions: set[tuple[str, str]]
-    places: frozenset[str]
-    far: frozenset[str]
-
-
-@dataclass(frozen=True)
-class World:
-    """What is known of the cluster, shared by all its incidents."""
-
-    facts: ClusterFacts
-    book: AddressBook
-    groups: list[Group]
-    nodes: pl.DataFrame
-    sizes: pl.DataFrame
-    intervals: pl.DataFrame
-    planned: PlannedWork
-    data_end: datetime | None
-    observations: pl.DataFrame
-    configured: dict[str, dict[str, dict[str, Any]]]
-    patterns: frozenset[str] = frozenset()
-    """All patterns that a cause looks for in records."""
-
-    @cached_property
-    def ends(self) -> dict[str, pl.DataFrame]:
-        """Stretches by speaker."""
-        parts = self.intervals.partition_by("speaker", as_dict=True, maintain_order=True)
-        return {str(key[0]): frame for key, frame in parts.items()}
-
-    @cached_property
-    def stretches_up(self) -> dict[str, pl.DataFrame]:
-        """Stretches in which sessions were up, by speaker, with the far end in a column ``far``."""
-        up = self.intervals.filter(pl.col("state") == "up").select(
-            "speaker", "peer", "peer_node", "source_path", "byte_offset", "started_at", "ended_at",
-            far=pl.coalesce("peer_node", pl.format("@{}", pl.col("peer").fill_null("None"))),
-        )  # fmt: skip
-        parts = up.partition_by("speaker", as_dict=True, maintain_order=True)
-        return {str(key[0]): frame for key, frame in parts.items()}
-
-    def last_configured(self, speaker: str) -> dict[str, datetime | None]:
-        """Nodes that a speaker had a session configured with, and when that was last seen."""
-        found = self._configured_until.get(speaker)
-        if found is None:
-            frame = self.ends[speaker].filter(pl.col("peer_node").is_not_null() & (pl.col("state") != "unknown"))
-            last = frame.group_by("peer_node").agg(pl.col("ended_at").max())
-            found = self._configured_until[speaker] = dict(last.iter_rows())
-        return found
-
-    @cached_property
-    def _configured_until(self) -> dict[str, dict[str, datetime | None]]:
-        return {}
-
-    @cached_property
-    def protocols_up(self) -> dict[tuple[str, str], list[str]]:
-        """Protocols that were ever up, by speaker and address of the peer, in order of their rows."""
-        up = self.intervals.filter(
-            (pl.col("state") == "up") & pl.col("peer").is_not_null() & pl.col("protocol").is_not_null()
-        )
-        found: dict[tuple[str, str], list[str]] = {}
-        distinct = up.select("speaker", "peer", "protocol").unique(maintain_order=True)
-        for speaker, peer, protocol in distinct.iter_rows():
-            found.setdefault((speaker, peer), []).append(protocol)
-        return found
-
-    @cached_property
-    def records(self) -> pl.DataFrame:
-        """All records, numbered in a column ``row``, by which those of an incident are found again."""
-        return self.facts.records.with_row_index("row")
-
-    @cached_property
-    def worth_a_look(self) -> pl.DataFrame:
-        """Records in which at least one pattern of a cause is found: few, and found in one pass."""
-        if not self.patterns:
-            return self.records.clear()
-        every = "|".join(f"(?:{pattern})" for pattern in self.patterns)
-        return self.records.filter(pl.col("message").str.contains(every))
-
-    @cached_property
-    def _selections(self) -> dict[tuple[str, tuple[str, ...]], pl.DataFrame]:
-        return {}
-
-    def select(self, pattern: str, categories: tuple[str, ...] = ()) -> pl.DataFrame:
-        """Records with ``pattern`` (any when empty) and of one of ``categories``; found once for all incidents."""
-        key = (pattern, categories)
-        if key not in self._selections:
-            if pattern:
-                known = pattern in self.patterns
-                found = (self.worth_a_look if known else self.records).filter(pl.col("message").str.contains(pattern))
-                chosen = found.filter(pl.col("category").is_in(categories)) if categories else found
-            else:
-                chosen = self.records.filter(pl.col("category").is_in(categories))
-            self._selections[key] = chosen
-        return self._selections[key]
-
-    @cached_property
-    def tables(self) -> dict[str, pl.DataFrame]:
-        """When each speaker printed a status table, and where that stands."""
-        printed = self.observations.filter(pl.col("observed_by").is_in(SNAPSHOTS) & pl.col("ts").is_not_null())
-        moments = printed.group_by("speaker", "ts").agg(
-            pl.col("source_path").first(), pl.col("byte_offset").min()
-        ).sort("speaker", "ts")  # fmt: skip
-        parts = moments.partition_by("speaker", as_dict=True, maintain_order=True)
-        return {str(key[0]): frame for key, frame in parts.items()}
-
-    @cached_property
-    def seen(self) -> set[str]:
-        """Nodes of which anything was collected."""
-        return set(self.ends) | set(self.facts.records["node"].drop_nulls().unique())
-
-    @cached_property
-    def registered(self) -> dict[str, set[str]]:
-        """Addresses of the Node resources, with the nodes that have them."""
-        found: dict[str, set[str]] = {}
-        for address, node in registered_addresses(self.facts):
-            found.setdefault(address, set()).add(node)
-        return found
-
-    @cached_property
-    def expected(self) -> set[tuple[str, str]]:
-        """(node, far node) of all sessions inside the cluster that the latest inventory asks for."""
-        wanted, _, _ = expected_of(self.facts)
-        return {(session.node, session.peer_node) for session in wanted if session.peer_node}
-
-    @cached_property
-    def missing(self) -> list[Missing]:
-        """Sessions that the inventory asks for and that were never seen."""
-        return find_missing(self.facts, self.book, self.observations)
-
-    @cached_property
-    def inventory(self) -> bool:
-        """Whether Node resources were collected."""
-        return bool((self.facts.resources["kind"] == "Node").any())
 
 
 @dataclass(frozen=True)
@@ -177,76 +31,97 @@ class Case:
     world: World
 
     @cached_property
-    def ends(self) -> tuple[End, ...]:
-        """All stretches of all failing ends."""
-        return tuple(end for failure in self.incident.failures for end in failure.ends)
+    def rows(self) -> Ints:
+        """The rows of all stretches of all failing ends."""
+        return self.incident.losses.ends_of(self.incident.failures)
 
     @cached_property
-    def _columns(self) -> dict[str, tuple[Any, ...]]:
-        values = zip(*self.ends, strict=True) if self.ends else (() for _ in End._fields)
-        return dict(zip(End._fields, values, strict=True))
-
-    def column(self, name: str) -> tuple[Any, ...]:
-        """One field of all ends, in their order: large incidents are asked by columns, not end by end."""
-        return self._columns[name]
+    def has_ends(self) -> bool:
+        """Whether sessions failed: an incident of records has no ends."""
+        return len(self.rows) > 0
 
     @cached_property
-    def far(self) -> list[str]:
+    def ends(self) -> list[End]:
+        """All failing ends one by one: only for incidents that are known to be small."""
+        return [self.incident.losses.end(int(row)) for row in self.rows]
+
+    def column(self, name: str) -> Coded:
+        """One text of all failing ends, in their order: large incidents are asked by columns, not end by end."""
+        found: Coded = self.remembered(("column", name), lambda: self.incident.losses.column(name).at(self.rows))
+        return found
+
+    @cached_property
+    def far(self) -> Coded:
         """The far end of each end, as :attr:`End.far` says it."""
-        told = zip(self.column("peer_node"), self.column("peer"), self.column("protocol"), strict=True)
-        return [node or peer or protocol or "?" for node, peer, protocol in told]
+        return self.incident.losses.far.at(self.rows)
 
     @cached_property
-    def places(self) -> list[str]:
+    def places(self) -> Coded:
         """The place of each end, as :attr:`End.place` says it."""
-        return [node or speaker for node, speaker in zip(self.column("node"), self.column("speaker"), strict=True)]
+        return self.incident.losses.place.at(self.rows)
 
     @cached_property
-    def end_groups(self) -> tuple[EndGroup, ...]:
-        """The ends with the same error texts, put together: there are few such lists, however many ends."""
-        owners = [failure.session for failure in self.incident.failures for _ in failure.ends]
-        positions: dict[tuple[str, ...], list[int]] = {}
-        for position, errors in enumerate(self.column("errors")):
-            positions.setdefault(errors, []).append(position)
-        return tuple(
-            EndGroup(
-                errors, found, {owners[k] for k in found}, frozenset(self.places[k] for k in found),
-                frozenset(self.far[k] for k in found),
-            )
-            for errors, found in positions.items()
-        )  # fmt: skip
+    def errors(self) -> Coded:
+        """The error texts of each end: there are few such lists, however many ends."""
+        return self.incident.losses.errors.at(self.rows)
+
+    def told(self, name: str) -> list[Any]:
+        """The different values of a text of the ends, None left out."""
+        found: list[Any] = self.remembered(("told", name), lambda: distinct(self.column(name)))
+        return found
 
     @cached_property
-    def _quote_order(self) -> list[int]:
-        """For each end its place in the order of quoting."""
-        near = {name: k for k, name in enumerate(sorted(set(self.places), key=natural))}
-        far = {name: k for k, name in enumerate(sorted(set(self.far), key=natural))}
-        width = len(far)
-        return [near[place] * width + far[name] for place, name in zip(self.places, self.far, strict=True)]
+    def far_names(self) -> list[str]:
+        """The different far ends."""
+        return distinct(self.far)
 
-    def quoted(self, positions: Iterable[int] | None = None, limit: int = PROOFS) -> tuple[Proof, ...]:
-        """Proofs of the ends at these positions of ``ends``; of all when none are given."""
-        chosen = range(len(self.ends)) if positions is None else positions
-        few = heapq.nsmallest(LOOKED_THROUGH * limit, chosen, key=self._quote_order.__getitem__)
-        return spread_proofs((self.ends[k] for k in few), limit)
+    @cached_property
+    def place_names(self) -> list[str]:
+        """The different places of the ends."""
+        return distinct(self.places)
+
+    @cached_property
+    def sessions_of_ends(self) -> Ints:
+        """The number of each end's session."""
+        losses = self.incident.losses
+        return losses.session[losses.failure[self.rows]]
+
+    def quoted(self, chosen: Bools | None = None, limit: int = PROOFS) -> tuple[Proof, ...]:
+        """Proofs of the ends that are chosen; of all when nothing is said: by place, then by far end."""
+        losses = self.incident.losses
+        order = self._quote_order if chosen is None else self._quote_order[chosen[self._quote_order]]
+        few = self.rows[order[: LOOKED_THROUGH * limit]]
+        return tuple(proof_of_end(losses.end(int(few[k]))) for k in spread(losses.place.codes[few].tolist(), limit))
+
+    @cached_property
+    def _quote_order(self) -> Ints:
+        """The positions of the ends in the order of quoting."""
+        return np.argsort(self.incident.losses.quote_rank[self.rows], kind="stable")
 
     @cached_property
     def names(self) -> tuple[str, ...]:
         """Every node in the incident, at the centre or not."""
-        found = {*self.incident.nodes, *self.incident.hubs, *self.column("node"), *self.column("peer_node")}
+        found = {*self.incident.around, *self.told("node"), *self.told("peer_node")}
         return tuple(sorted(name for name in found if name))
 
     @cached_property
     def both_seen(self) -> bool:
         """Whether both ends of at least half of the failing sessions were observed."""
-        seen = [all(name in self.world.ends for name in session) for session in self.incident.sessions]
-        return bool(seen) and 2 * sum(seen) >= len(seen)
+        seen = int(self.seen_at_both.sum())
+        return seen > 0 and 2 * seen >= self.incident.session_count
+
+    @cached_property
+    def seen_at_both(self) -> Bools:
+        """For each failing session whether both its ends were observed."""
+        names = self.incident.losses.names
+        one, other = (Coded(side, names).among(self.world.end_counts) for side in self.incident.sides)
+        return np.asarray(one & other, np.bool_)
 
     @cached_property
     def unseen(self) -> tuple[str, ...]:
         """Far ends of which nothing at all was collected."""
-        known = self.world.ends
-        pairs = set(zip(self.far, self.column("peer_node"), strict=True))
+        known = self.world.end_counts
+        pairs = combinations(self.far, self.column("peer_node"))
         return tuple(sorted({far for far, node in pairs if (node or "") not in known}))
 
     @cached_property
@@ -258,40 +133,38 @@ class Case:
             return (None, None)
         return (begun - BEFORE if begun else None, done + AFTER if done else None)
 
-    def within(self, records: pl.DataFrame, where: str = "nodes") -> pl.DataFrame:
+    def within(self, records: Selection, where: str = "nodes") -> pl.DataFrame:
         """Those of ``records`` (from ``World.select``) that belong to the case, in the window.
 
         ``where``: on the nodes concerned (an incident of records: only its own ones), ``beside`` these, or
         ``anywhere``. Without names or times nothing is left out for them.
         """
-        if records.is_empty():
-            return records
+        if records.frame.is_empty():
+            return records.frame
         if where == "nodes" and self.incident.records is not None:
-            return self.incident.records.filter(pl.col("row").is_in(records["row"].implode()))
+            mine = self.incident.records
+            return mine[np.flatnonzero(np.isin(mine["row"].to_numpy(), records.frame["row"].to_numpy()))]
         begun, done = self.window
-        chosen = records.filter(~pl.col("category").is_in(SILENT))
-        if where != "anywhere" and self.names:
-            chosen = chosen.filter(pl.col("node").is_in(list(self.names)) | pl.col("node").is_null())
-        if begun is not None:
-            chosen = chosen.filter((pl.col("ts") >= begun) | pl.col("ts").is_null())
-        if done is not None:
-            chosen = chosen.filter((pl.col("ts") <= done) | pl.col("ts").is_null())
-        return chosen
+        names = self.names if where != "anywhere" and self.names else None
+        return records.part(None if names is None else frozenset(names), micros_of(begun), micros_of(done))
 
     @cached_property
-    def _failing_with(self) -> dict[str, list[str]]:
+    def _failing_with(self) -> dict[str, set[str]]:
         """For each speaker the far ends of its failing sessions."""
-        found: dict[str, list[str]] = {}
-        for first, second in self.incident.sessions:
-            found.setdefault(first, []).append(second)
-            found.setdefault(second, []).append(first)
-        return found
+        one, other = self.incident.sides
+        near, far = np.concatenate([one, other]), np.concatenate([other, one])
+        order = np.argsort(near, kind="stable")
+        known, begins = np.unique(near[order], return_index=True)
+        names = self.incident.losses.names
+        parts = np.split(far[order], begins[1:])
+        return {names[k]: {names[f] for f in part} for k, part in zip(known, parts, strict=False)}
 
     @cached_property
     def restarts(self) -> list[tuple[str, datetime]]:
         """The nodes whose daemon started around the loss of one of their sessions, and when."""
-        planned = self.world.planned
-        return sorted({start for failure in self.incident.failures for start in planned.restarted(failure)})
+        found = self.world.planned.restarted(self.incident.losses, self.incident.failures)
+        starts = ((node, moment_of(moment)) for node, moment in {start[1:] for start in found})
+        return sorted((node, moment) for node, moment in starts if moment is not None)
 
     @cached_property
     def _answers(self) -> dict[Any, Any]:
@@ -310,16 +183,17 @@ class Case:
         return found
 
     def _up_elsewhere(self, name: str) -> tuple[int, dict[str, Any]]:
-        frame = self.world.stretches_up.get(name)
-        if frame is None:
+        stretches = self.world.ups.get(name)
+        if stretches is None:
             return 0, {}
         begun, done = self.incident.started_at, self.incident.ended_at or self.world.data_end
-        up = frame
+        failing = self._failing_with.get(name, set())
+        up = np.fromiter((far not in failing for far in stretches.far), np.bool_, len(stretches.far))
         if begun is not None and done is not None:
-            up = up.filter((pl.col("ended_at") > begun + SETTLE) & (pl.col("started_at") <= done))
-        failing = self._failing_with.get(name, ())
-        others = up.filter(~pl.col("far").is_in(failing)) if failing else up
-        return others.height, others.row(0, named=True) if others.height else {}
+            up &= (stretches.ended > micros_of(begun + SETTLE)) & (stretches.started <= micros_of(done))
+            up &= stretches.started != NEVER
+        others = stretches.rows[up]
+        return len(others), self.world.up.row(int(others[0]), named=True) if len(others) else {}
 
     def printed(self, node: str, text: str = "the daemon answers") -> Proof | None:
         """A status table that a node's daemon printed while the incident lasted."""
@@ -327,30 +201,26 @@ class Case:
         return None if found is None else replace(found, text=text)
 
     def _printed(self, node: str) -> Proof | None:
-        frame = self.world.tables.get(node)
         begun, done = self.incident.started_at, self.incident.ended_at
-        if frame is None or begun is None:
+        table = None if begun is None else self.world.table_after(node, begun + SETTLE)
+        if table is None or (done is not None and table[0] > done):
             return None
-        during = frame.filter(pl.col("ts") > begun + SETTLE)
-        if done is not None:
-            during = during.filter(pl.col("ts") <= done)
-        if during.is_empty():
-            return None
-        row = during.row(0, named=True)
-        return Proof("", row["ts"], node, None, row["source_path"], row["byte_offset"])
+        return Proof("", table[0], node, None, table[1], table[2])
 
+    @cached_property
     def size_rows(self) -> list[dict[str, Any]]:
         """The last size of each reflector while the incident lasted and peers were missing (else the last known)."""
         rows = []
         for hub in self.incident.hubs:
-            mine = self.world.sizes.filter(pl.col("reflector") == hub)
+            mine = self.world.sizes_of.get(hub)
+            if mine is None:
+                continue
             begun, done = self.incident.started_at, self.incident.ended_at
             during = mine.filter(pl.lit(begun is None) | pl.col("ts").is_null() | (pl.col("ts") >= begun))
             if done is not None:
                 during = during.filter(pl.col("ts").is_null() | (pl.col("ts") <= done))
             chosen = during if not during.is_empty() else mine
-            if not chosen.is_empty():
-                failing = chosen.filter(pl.col("failed_peers") > 0)
-                ordered = (chosen if failing.is_empty() else failing).sort("ts", nulls_last=False)
-                rows.append(ordered.row(-1, named=True))
+            failing = chosen.filter(pl.col("failed_peers") > 0)
+            ordered = (chosen if failing.is_empty() else failing).sort("ts", nulls_last=False)
+            rows.append(ordered.row(-1, named=True))
         return rows

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+import numpy as np
+
 from pipeline.findings.case import Case
-from pipeline.findings.failures import End
-from pipeline.findings.proofs import Proof, listed, shortened, shown_by
+from pipeline.findings.columns import Ints, distinct
+from pipeline.findings.losses import End
+from pipeline.findings.names import listed
+from pipeline.findings.proofs import Proof, shortened, shown_by
 from pipeline.sessions.reasons import BARE
 
 KINDS_SHOWN = 3
@@ -16,7 +20,7 @@ KINDS_SHOWN = 3
 def common_fields(case: Case) -> dict[str, str]:
     """Fields that every sentence may use; what is not known is empty."""
     incident = case.incident
-    count = len(incident.sessions)
+    count = incident.session_count
     fields = {
         "nodes": listed(incident.nodes), "node_count": _count(len(incident.nodes), "node") if incident.nodes else "",
         "hubs": listed(incident.hubs), "sessions": _count(count, "session") if count else "",
@@ -24,13 +28,13 @@ def common_fields(case: Case) -> dict[str, str]:
         "started": incident.started_at.strftime("%Y-%m-%d %H:%M:%S UTC") if incident.started_at else "",
         "ended": incident.ended_at.strftime("%Y-%m-%d %H:%M:%S UTC") if incident.ended_at else "",
         "events": str(incident.events), "category": incident.category.replace("_", " "),
-        "peers": listed(set(case.far) - set(incident.nodes)),
-        "places": listed(place.lstrip("?") for place in set(case.places)),
-        "peer_addresses": listed(peer for peer in set(case.column("peer")) if peer),
+        "peers": listed(set(case.far_names) - set(incident.nodes)),
+        "places": listed(place.lstrip("?") for place in case.place_names),
+        "peer_addresses": listed(peer for peer in case.told("peer") if peer),
     }  # fmt: skip
     if incident.kind == "missing":
         fields["sessions"] = ""
-        fields["absent"] = f"{_count(count, 'session')} of {', '.join(sorted(set(case.places)))}"
+        fields["absent"] = f"{_count(count, 'session')} of {', '.join(sorted(case.place_names))}"
     if incident.records is not None:
         fields["records"] = _count(incident.records.height, "log line")
         fields["record_text"] = _first_text(case)
@@ -50,29 +54,33 @@ def _count(number: int, word: str) -> str:
 
 def ends_paragraph(case: Case) -> str:
     """Which side shows what: one line for each side and view, then what was not seen."""
-    if not case.ends:
+    if not case.has_ends:
         return ""
-    hubs = set(case.incident.hubs)
-    last = dict(zip(zip(case.column("speaker"), case.far, strict=True), case.ends, strict=True)).values()
-    sides = ([end for end in last if end.node in hubs], [end for end in last if end.node not in hubs])
-    lines = [line for ends in sides for line in _views(ends)]
+    # What an end showed last is what counts: looked through from the back, it comes first.
+    _, latest = np.unique(case.incident.losses.way[case.rows][::-1], return_index=True)
+    last = len(case.rows) - 1 - latest
+    at_hub = case.column("node").among(case.incident.hubs)[last]
+    lines = [line for positions in (last[at_hub], last[~at_hub]) for line in _views(case, positions)]
     if case.unseen:
         lines.append(f"Not seen: {listed(case.unseen)} (nothing was collected from there).")
     return "What each end shows:\n" + "\n".join(lines)
 
 
-def _views(ends: list[End]) -> list[str]:
-    views: dict[str, list[End]] = defaultdict(list)
-    for end in ends:
-        views[_view(end)].append(end)
-    ranked = sorted(views.items(), key=lambda pair: (-len(pair[1]), pair[0]))
+def _views(case: Case, positions: Ints) -> list[str]:
+    """The views of some ends, one position for each speaker and far end, the most frequent first."""
+    losses = case.incident.losses
+    shown = losses.alike[1][case.rows[positions]]
+    views: dict[str, list[Ints]] = defaultdict(list)
+    for code in np.unique(shown).tolist():
+        views[_view(losses.shown[code])].append(positions[shown == code])
+    found = {view: np.concatenate(parts) for view, parts in views.items()}
+    ranked = sorted(found.items(), key=lambda pair: (-len(pair[1]), pair[0]))
     lines = []
-    for view, found in ranked[:KINDS_SHOWN]:
-        places = listed((end.place.lstrip("?") for end in found), 6)
-        number = _count(len({(e.speaker, e.far) for e in found}), "session")
-        lines.append(f"{places}: {view} ({number})")
+    for view, ends in ranked[:KINDS_SHOWN]:
+        places = listed((place.lstrip("?") for place in distinct(case.places.at(ends))), 6)
+        lines.append(f"{places}: {view} ({_count(len(ends), 'session')})")
     if len(ranked) > KINDS_SHOWN:
-        more = sum(len(found) for _, found in ranked[KINDS_SHOWN:])
+        more = sum(len(ends) for _, ends in ranked[KINDS_SHOWN:])
         lines.append(f"{more} more with other texts")
     return lines
 

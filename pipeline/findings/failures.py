@@ -1,4 +1,4 @@
-"""Failures of sessions: what both ends show of one loss, as one row.
+"""Failures of sessions: what both ends show of one loss, put together.
 
 A failure is the union of the down stretches of a session's two ends. What is normal is left out: the time a
 session needs to come up after its later end started, and the ends that a reconfiguration removed.
@@ -6,16 +6,15 @@ session needs to come up after its later end started, and the ends that a reconf
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
-from typing import Any, NamedTuple
 
+import numpy as np
 import polars as pl
 
-from pipeline.sessions.facts import TIME
-from pipeline.sessions.reasons import BARE, category_of
+from pipeline.findings.columns import NEVER, Bools, Coded, Ints, coded, micros, micros_of, span
+from pipeline.findings.losses import ENDS, NONE, Losses, Pair, most_telling
 
-EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
 LATEST = datetime(9999, 1, 1, tzinfo=UTC)
 STARTUP = timedelta(seconds=90)
 """A session that is up this soon after its later end was configured had no trouble: BIRD delays the first
@@ -27,75 +26,6 @@ SETTLING = timedelta(seconds=10)
 ENDS_TOLERANCE = timedelta(seconds=5)
 """Stretches of the two ends that miss each other by no more than this are one loss: clocks and stamps differ."""
 
-
-class End(NamedTuple):
-    """What one end showed during a failure. A tuple, because a large cluster in trouble has a million of them."""
-
-    speaker: str
-    node: str | None
-    protocol: str | None
-    peer: str | None
-    peer_node: str | None
-    category: str
-    started_at: datetime | None
-    ended_at: datetime | None
-    is_open: bool
-    how_started: str
-    first_error: str | None
-    last_error: str | None
-    errors: tuple[str, ...]
-    bgp_state: str | None
-    observed_by: str
-    source_path: str | None
-    byte_offset: int | None
-
-    @property
-    def told_error(self) -> str | None:
-        """The error text that gave the end its category; a later closed connection does not hide it."""
-        return next((text for text in reversed(self.errors) if category_of(text) == self.category), self.last_error)
-
-    @property
-    def far(self) -> str:
-        """The far end's node, else its address, else the protocol's name."""
-        return self.peer_node or self.peer or self.protocol or "?"
-
-    @property
-    def place(self) -> str:
-        """The near end's node, or the file it was read from."""
-        return self.node or self.speaker
-
-
-class Failure(NamedTuple):
-    """One loss of one session; ``ended_at`` is None while it lasts."""
-
-    session: tuple[str, str]
-    ends: tuple[End, ...]
-    started_at: datetime | None
-    ended_at: datetime | None
-    had_been_up: bool
-
-    @property
-    def category(self) -> str:
-        """The most telling category of the two ends."""
-        if len(self.ends) == 1:
-            return self.ends[0].category
-        told = [end.category for end in self.ends if end.category != BARE]
-        return min(told, key=_rank) if told else BARE
-
-    @property
-    def protocols(self) -> set[str]:
-        """Kinds of protocol at the ends, as far as they are named: Mesh, Node, Global."""
-        return {end.protocol.split("_")[0] for end in self.ends if end.protocol and "_" in end.protocol}
-
-    @property
-    def errors(self) -> tuple[str, ...]:
-        """All error texts of both ends, first seen first."""
-        if len(self.ends) == 1:
-            return self.ends[0].errors
-        texts = [text for end in self.ends for text in end.errors]
-        return tuple(dict.fromkeys(texts))
-
-
 _NEVER_STARTUP = frozenset(
     {"md5_kernel_setup_failed", "bad_peer_as", "cannot_assign_address", "md5_hash_mismatch", "resource_exhaustion"}
 )
@@ -103,112 +33,145 @@ _ENDS_A_SESSION = frozenset(
     {"hold_timer_expired", "cease_admin_shutdown", "cease_other", "graceful_restart", "neighbor_lost"}
 )
 """What is only said of a session that was up, even when its rise was not recorded."""
-_TELLING = (
-    "md5_kernel_setup_failed", "bad_peer_as", "cannot_assign_address", "resource_exhaustion", "open_error",
-    "md5_hash_mismatch", "hold_timer_expired", "cease_admin_shutdown", "cease_other", "graceful_restart",
-    "update_error", "no_route_to_host", "network_unreachable", "connection_refused", "connect_timeout",
-    "neighbor_lost", "connection_reset", "connection_closed",
-)  # fmt: skip
+_LAST = ["end of data", "unobserved"]
 
 
-_RANK = {category: number for number, category in enumerate(_TELLING)}
+@dataclass(frozen=True, slots=True)
+class _Stretches:
+    """Down stretches in order of session and time; ``row`` is the place among all stretches."""
+
+    row: Ints
+    session: Ints
+    speaker: Ints
+    end: Ints
+    started: Ints
+    ended: Ints
+    is_open: Bools
+    had_up: Bools
+
+    def take(self, order: Ints) -> _Stretches:
+        return _Stretches(*(getattr(self, name)[order] for name in self.__slots__))
 
 
-def _rank(category: str) -> int:
-    return _RANK.get(category, len(_RANK))
-
-
-def build_failures(intervals: pl.DataFrame, data_end: datetime | None) -> list[Failure]:
+def build_failures(intervals: pl.DataFrame, data_end: datetime | None) -> Losses:
     """All failures of sessions, in order of time; start-up and removed ends left out."""
-    keyed = _with_session(intervals)
-    if keyed.is_empty():
-        return []
-    later_first = keyed.group_by("session", "speaker").agg(pl.col("started_at").min()).group_by("session").agg(
-        pl.col("started_at").max().alias("_both_since")
+    if intervals.is_empty():
+        return NONE
+    pairs, session, speaker = _sessions(intervals)
+    started = micros(intervals["started_at"])
+    both_since = _both_since(session, speaker, started, len(pairs))
+    down = _down(intervals, session, speaker, started)
+    if not len(down.row):
+        return NONE
+    new = _begins(down)
+    first = np.flatnonzero(new)
+    ends = intervals.select(*(name for name in ENDS if name != "is_open"))[down.row].with_columns(
+        is_open=pl.Series(down.is_open)
+    )
+    began, ended = _times(down, ends, first, np.cumsum(new) - 1)
+    category = most_telling(coded(ends["category"]), first)
+    had_up = np.logical_or.reduceat(down.had_up, first)
+    since = both_since[down.session[first]]
+    startup = _is_startup(ends, first, category, (began, ended, since), had_up, data_end)
+    keep = np.flatnonzero(~startup)
+    order = keep[np.lexsort((down.session[first][keep], began[keep]))]
+    whole = Losses(ends, first, pairs, down.session[first], began, ended, had_up)
+    chosen = whole.ends_of(order)
+    counts = whole.counts[order]
+    return Losses(
+        ends[chosen], np.cumsum(counts) - counts, pairs, whole.session[order], began[order], ended[order],
+        had_up[order],
     )  # fmt: skip
-    down = keyed.filter(pl.col("state") == "down").join(later_first, on="session", how="left")
-    down = down.with_columns(
-        is_open=pl.col("how_ended").is_in(["end of data", "unobserved"]) | pl.col("ended_at").is_null(),
-        _end=pl.when(pl.col("how_ended").is_in(["end of data", "unobserved"])).then(None).otherwise("ended_at"),
-        had_been_up=pl.col("_had_up"),
-    )
-    chained = _chained(down).select("session", "_no", "_both_since", "had_been_up", *End._fields)
-    kept = []
-    for _, rows in groupby(chained.iter_rows(), key=lambda row: row[:2]):
-        failure, since = _failure(list(rows))
-        if not _is_startup(failure, since, data_end):
-            kept.append(failure)
-    return sorted(kept, key=lambda f: (f.started_at is not None, f.started_at or EARLIEST, f.session))
 
 
-def _with_session(intervals: pl.DataFrame) -> pl.DataFrame:
-    """Add the unordered pair of the two speakers, and whether the end had been up before."""
-    far = pl.coalesce("peer_node", pl.lit("@") + pl.col("peer"), pl.lit("#") + pl.col("end"))
-    pair = pl.concat_list(pl.col("speaker"), far).list.sort().list.join("\x1f")
-    return intervals.with_columns(
-        session=pair,
-        _had_up=(pl.col("state") == "up").cum_sum().over("speaker", "end") > 0,
-    )
+def _sessions(intervals: pl.DataFrame) -> tuple[list[Pair], Ints, Ints]:
+    """The unordered pairs of the two ends, in order; for each stretch its pair and its speaker."""
+    speaker = coded(intervals["speaker"])
+    far = coded(intervals.select(
+        pl.coalesce("peer_node", pl.lit("@") + pl.col("peer"), pl.lit("#") + pl.col("end")).alias("far")
+    ).to_series())  # fmt: skip
+    distinct, place = np.unique(speaker.codes * len(far.values) + far.codes, return_inverse=True)
+    names = [_pair(speaker.values[way // len(far.values)], far.values[way % len(far.values)]) for way in distinct]
+    pairs = sorted(set(names))
+    number = {pair: k for k, pair in enumerate(pairs)}
+    return pairs, np.array([number[name] for name in names], np.int64)[place], speaker.codes
 
 
-def _chained(down: pl.DataFrame) -> pl.DataFrame:
-    """Number the down stretches of a session so that stretches of both ends that overlap share a number."""
-    far_future = pl.lit(LATEST, dtype=TIME)
-    ordered = down.sort(["session", "started_at"], nulls_last=False, maintain_order=True).with_columns(
-        _until=pl.coalesce(pl.when(~pl.col("is_open")).then("_end"), far_future)
-    )
-    reach = pl.col("_until").cum_max().over("session").shift(1).over("session")
-    apart = (pl.col("started_at") > reach.dt.offset_by("0s")) & (pl.col("started_at") - reach > ENDS_TOLERANCE)
-    same_end = (pl.col("speaker") == pl.col("speaker").shift(1).over("session")).fill_null(False) & (
-        pl.col("end") == pl.col("end").shift(1).over("session")
-    ).fill_null(False)
-    new = (apart | (same_end & (pl.col("started_at") >= reach))).fill_null(False)
-    return ordered.with_columns(_no=new.cum_sum().over("session"))
+def _pair(one: str, other: str) -> Pair:
+    return (one, other) if one <= other else (other, one)
 
 
-def _failure(rows: list[tuple[Any, ...]]) -> tuple[Failure, datetime | None]:
-    """One failure of rows with columns session, _no, _both_since, had_been_up and those of :class:`End`."""
-    ends = tuple(_end(row[4:]) for row in rows)
-    session, _, both_since, _ = rows[0][:4]
-    names = session.split("\x1f")
-    if len(ends) == 1:
-        started, is_open, ended = ends[0].started_at, ends[0].is_open, ends[0].ended_at
-    else:
-        started = min((end.started_at for end in ends if end.started_at is not None), default=None)
-        is_open = any(end.is_open for end in _latest(ends))
-        ended = max((end.ended_at for end in ends if end.ended_at is not None and not end.is_open), default=None)
-    had_been_up = any(row[3] for row in rows)
-    return Failure((names[0], names[-1]), ends, started, None if is_open else ended, had_been_up), both_since
+def _both_since(session: Ints, speaker: Ints, started: Ints, sessions: int) -> Ints:
+    """For each session when its later end was first seen."""
+    known = started != NEVER
+    frame = pl.DataFrame({"session": session[known], "speaker": speaker[known], "at": started[known]})
+    later = frame.group_by("session", "speaker").agg(pl.col("at").min()).group_by("session").agg(pl.col("at").max())
+    found = np.full(sessions, NEVER)
+    found[later["session"].to_numpy()] = later["at"].to_numpy()
+    return found
 
 
-def _latest(ends: tuple[End, ...]) -> list[End]:
-    """The last stretch of each end; an earlier open one cannot be: it was followed by another."""
-    latest: dict[tuple[str, str | None], End] = {}
-    for end in ends:
-        latest[(end.speaker, end.protocol or end.peer)] = end
-    return list(latest.values())
+def _down(intervals: pl.DataFrame, session: Ints, speaker: Ints, started: Ints) -> _Stretches:
+    end = coded(intervals["end"]).codes
+    is_up = (intervals["state"] == "up").to_numpy()
+    # The stretches of one end lie beside each other, so what was up before it is taken off.
+    begins = np.flatnonzero(np.r_[True, (speaker[1:] != speaker[:-1]) | (end[1:] != end[:-1])])
+    ups = np.cumsum(is_up)
+    before = np.repeat((ups - is_up)[begins], np.diff(begins, append=len(ups)))
+    is_open = (intervals["how_ended"].is_in(_LAST) | intervals["ended_at"].is_null()).fill_null(False).to_numpy()
+    rows = np.arange(intervals.height)
+    whole = _Stretches(rows, session, speaker, end, started, micros(intervals["ended_at"]), is_open, ups > before)
+    down = np.flatnonzero((intervals["state"] == "down").to_numpy())
+    return whole.take(down[np.lexsort((started[down], session[down]))])
 
 
-_ERRORS = End._fields.index("errors")
+def _begins(down: _Stretches) -> Bools:
+    """Which stretches begin a failure: those of both ends that overlap are one."""
+    until = np.where(down.is_open, micros_of(LATEST), down.ended)
+    other = np.r_[True, down.session[1:] != down.session[:-1]]
+    # The latest end of the session's stretches so far: ranks, so that a session never reaches into the next.
+    moments, rank = np.unique(until, return_inverse=True)
+    group = np.cumsum(other)
+    reached = np.maximum.accumulate(group * len(moments) + rank) - group * len(moments)
+    reach = np.r_[NEVER, moments[reached[:-1]]]
+    same_end = np.r_[False, (down.speaker[1:] == down.speaker[:-1]) & (down.end[1:] == down.end[:-1])]
+    known = (down.started != NEVER) & ~other
+    late = np.where(known, down.started - reach, -1)
+    return np.asarray(other | (known & ((late > span(ENDS_TOLERANCE)) | (same_end & (late >= 0)))), np.bool_)
 
 
-def _end(row: tuple[Any, ...]) -> End:
-    return End._make((*row[:_ERRORS], tuple(row[_ERRORS] or ()), *row[_ERRORS + 1 :]))
+def _times(down: _Stretches, ends: pl.DataFrame, first: Ints, failure: Ints) -> tuple[Ints, Ints]:
+    """When each failure began and ended; the last stretch of each end tells whether it lasts."""
+    far_future = np.iinfo(np.int64).max
+    began = np.minimum.reduceat(np.where(down.started == NEVER, far_future, down.started), first)
+    name = coded(ends.select(pl.when(pl.col("protocol") != "").then("protocol").otherwise("peer")).to_series())
+    key = (failure * (int(down.speaker.max()) + 1) + down.speaker) * len(name.values) + name.codes
+    # An earlier open stretch of an end cannot be: it was followed by another.
+    _, latest = np.unique(key[::-1], return_index=True)
+    is_last = np.zeros(len(key), np.bool_)
+    is_last[len(key) - 1 - latest] = True
+    is_open = np.logical_or.reduceat(down.is_open & is_last, first)
+    ended = np.maximum.reduceat(np.where(down.is_open, NEVER, down.ended), first)
+    return np.where(began == far_future, NEVER, began), np.where(is_open, NEVER, ended)
 
 
-def _is_startup(failure: Failure, both_since: datetime | None, data_end: datetime | None) -> bool:
-    """Whether a session merely came up, or had no time yet to do so."""
-    if failure.started_at is None or both_since is None or failure.category in _NEVER_STARTUP:
-        return False
-    if any(end.how_started == "snapshot" for end in failure.ends) and failure.ended_at is None:
-        return False
-    if failure.started_at == both_since == data_end and all(end.observed_by == "probe" for end in failure.ends):
-        # A single verdict is all there is: nothing tells that the node was just starting.
-        return False
-    had_been_up = failure.had_been_up or failure.category in _ENDS_A_SESSION
-    if had_been_up and (failure.ended_at is None or failure.started_at - both_since > SETTLING):
-        return False
-    begun = max(failure.started_at, both_since)
-    if failure.ended_at is not None:
-        return failure.ended_at - begun <= STARTUP
-    return data_end is not None and data_end - begun <= PATIENCE
+def _is_startup(
+    ends: pl.DataFrame,
+    first: Ints,
+    category: Coded,
+    times: tuple[Ints, Ints, Ints],
+    had_up: Bools,
+    data_end: datetime | None,
+) -> Bools:
+    """Whether a session merely came up, or had no time yet to do so; ``times``: began, ended, both ends since."""
+    began, ended, since = times
+    until, lasts = micros_of(data_end), ended == NEVER
+    told = (began != NEVER) & (since != NEVER) & ~category.among(_NEVER_STARTUP)
+    by_table = np.logical_or.reduceat((ends["how_started"] == "snapshot").fill_null(False).to_numpy(), first) & lasts
+    # A single verdict is all there is: nothing tells that the node was just starting.
+    probes = np.logical_and.reduceat((ends["observed_by"] == "probe").fill_null(False).to_numpy(), first)
+    alone = probes & (began == since) & (since == until)
+    was_up = (had_up | category.among(_ENDS_A_SESSION)) & (lasts | (began - since > span(SETTLING)))
+    begun = np.maximum(began, since)
+    quick = np.where(lasts, (data_end is not None) & (until - begun <= span(PATIENCE)), ended - begun <= span(STARTUP))
+    return np.asarray(told & ~by_table & ~alone & ~was_up & quick, np.bool_)

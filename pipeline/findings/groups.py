@@ -7,7 +7,7 @@ of its group still belonged to it when its sessions were lost.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -36,7 +36,7 @@ class Group:
     md5: bool | None = None
     valid_from: datetime | None = None
 
-    def holds(self, names: set[str]) -> bool:
+    def holds(self, names: Set[str]) -> bool:
         """Whether a session belongs to this group; ``names`` are the nodes and addresses of its two ends."""
         if self.kind == "mesh":
             return len(names & set(self.members)) > 1

@@ -199,15 +199,14 @@ def is_explained(incident: Incident, cause: Cause, known: list[tuple[Incident, C
             continue
         if other_cause.id == cause.id or incident.category in other_cause.explains:
             return True
-        if any(end.category == incident.category for f in other.failures for end in f.ends):
+        if incident.category in other.end_categories:
             return True
     return False
 
 
 def _overlap(incident: Incident, other: Incident) -> bool:
     mine = set(incident.nodes)
-    theirs = set(other.nodes) | set(other.hubs) | {n for s in other.sessions for n in s}
-    if mine and theirs and not mine & theirs:
+    if mine and other.involved and mine.isdisjoint(other.involved):
         return False
     if incident.started_at is None or other.started_at is None:
         return True

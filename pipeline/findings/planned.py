@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from functools import lru_cache
 
+import numpy as np
 import polars as pl
 
-from pipeline.findings.failures import Failure
+from pipeline.findings.columns import NEVER, Bools, Ints, micros_of, moment_of, span
+from pipeline.findings.losses import Losses
 from pipeline.sessions.facts import ClusterFacts
 
 RESTART_WINDOW = timedelta(seconds=300)
 """A restarted daemon is back within the graceful restart time of 120 s and BIRD's waits; give it 5 minutes."""
 AWAY = timedelta(seconds=45)
 """A restart that somebody means does not leave the daemon away for longer than this."""
+NEAR_CRASH = timedelta(seconds=60)
+"""A loss this close to a crash of one end's daemon was not meant."""
 RESTART, REMOVED, RECONFIGURED = "restart", "removed", "reconfigured"
+WORKS = (None, RESTART, REMOVED, RECONFIGURED)
 
 _SHUTDOWN = re.compile(
     r"Administrative(ly)? shutdown|Administrative reset|Graceful restart|Unknown error 6\.[249]$", re.I
@@ -43,80 +49,102 @@ class PlannedWork:
 
     def __init__(self, facts: ClusterFacts, data_end: datetime | None) -> None:
         self._data_end = data_end
-        self._starts: dict[str, list[tuple[datetime, timedelta]]] = defaultdict(list)
-        self._crashes: dict[str, list[datetime]] = defaultdict(list)
+        self._starts: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        self._crashes: dict[str, list[int]] = defaultdict(list)
         exact = facts.records.filter(
             pl.col("component").is_in(["bird", "bird6"])
             & pl.col("message").str.contains(r"^(Started|Graceful (restart|recovery) started)$")
         )
         for node, ts in exact.select("node", "ts").drop_nulls().iter_rows():
-            self._starts[node].append((ts, timedelta(seconds=10)))
+            self._starts[node].append((micros_of(ts), span(timedelta(seconds=10))))
         exactly = set(self._starts)
         counted = facts.marks.filter(pl.col("rule") == "bird.started")
         for node, minute in counted.select("node", "minute").drop_nulls().iter_rows():
             if node not in exactly:
-                self._starts[node].append((minute + timedelta(seconds=30), timedelta(seconds=60)))
+                self._starts[node].append((micros_of(minute + timedelta(seconds=30)), span(timedelta(seconds=60))))
         crashed = facts.records.filter(
             (pl.col("category").is_in(["process_restart", "resource_exhaustion"]))
             & pl.col("message").str.contains(_CRASH)
         )
         for node, ts in crashed.select("node", "ts").drop_nulls().iter_rows():
-            self._crashes[node].append(ts)
-        self._dead: dict[str, list[datetime]] = defaultdict(list)
+            self._crashes[node].append(micros_of(ts))
+        self._dead: dict[str, list[int]] = defaultdict(list)
         unanswered = facts.records.filter(pl.col("category") == "bird_socket_unavailable").sort("ts")
         for node, ts in unanswered.select("node", "ts").drop_nulls().iter_rows():
-            self._dead[node].append(ts)
+            self._dead[node].append(micros_of(ts))
 
-    def kind_of(self, failure: Failure) -> str | None:
-        """'restart', 'removed' or 'reconfigured' when the loss was planned work, else None."""
-        said = _said(failure.errors)
-        if said == REMOVED:
-            return REMOVED
-        if not self._came_back(failure) or self._crashed(failure):
-            return None
-        if said is not None:
-            return said
-        if failure.ended_at is None or failure.category in _UNPLANNED:
-            return None
-        begun = failure.started_at
-        quick = begun is not None and any(
-            moment - min(begun, self._dead_since(node, moment)) <= AWAY for node, moment in self.restarted(failure)
-        )
-        return RESTART if quick else None
+    def kinds(self, losses: Losses) -> Ints:
+        """For each failure the planned work that it was, as a position in ``WORKS``; 0 for none."""
+        if not len(losses):
+            return np.zeros(0, np.int64)
+        said, rows = _all_said(losses), np.arange(len(losses))
+        back = self._came_back(losses) & ~self._crashed(losses)
+        kinds = np.where((said == WORKS.index(REMOVED)) | back, said, 0)
+        open_to = back & (said == 0) & (losses.ended != NEVER) & ~losses.category.among(_UNPLANNED)
+        for row, node, moment in self.restarted(losses, rows[open_to]):
+            if moment - min(int(losses.started[row]), self._dead_since(node, moment)) <= span(AWAY):
+                kinds[row] = WORKS.index(RESTART)
+        return kinds
 
-    def restarted(self, failure: Failure) -> list[tuple[str, datetime]]:
-        """The speakers of a lost session whose daemon started around the loss, and when."""
-        if failure.started_at is None or not failure.had_been_up or self._starts.keys().isdisjoint(failure.session):
-            return []
-        until = failure.ended_at or failure.started_at + RESTART_WINDOW
-        return [
-            (node, moment)
-            for node in failure.session
-            for moment, slack in self._starts.get(node, ())
-            if failure.started_at - slack <= moment <= until + slack
-        ]
+    def restarted(self, losses: Losses, failures: Ints) -> Iterator[tuple[int, str, int]]:
+        """Failures around whose begin the daemon of one end started: the failure, the end's node, and when."""
+        chosen = failures[(losses.started[failures] != NEVER) & losses.had_been_up[failures]]
+        begun, until = losses.started[chosen], losses.ended[chosen]
+        until = np.where(until == NEVER, begun + span(RESTART_WINDOW), until)
+        for node, mine in _by_name(losses, chosen, self._starts):
+            for moment, slack in self._starts[node]:
+                near = mine[(begun[mine] - slack <= moment) & (moment <= until[mine] + slack)]
+                yield from ((row, node, moment) for row in chosen[near].tolist())
 
-    def _dead_since(self, node: str, start: datetime) -> datetime:
+    def _dead_since(self, node: str, start: int) -> int:
         """When the daemon that started then was first known not to answer, since its start before."""
-        before = max((m for m, _ in self._starts.get(node, ()) if m < start - AWAY), default=None)
-        low = max(before, start - RESTART_WINDOW) if before else start - RESTART_WINDOW
+        before = max((m for m, _ in self._starts.get(node, ()) if m < start - span(AWAY)), default=NEVER)
+        low = max(before, start - span(RESTART_WINDOW))
         return min((ts for ts in self._dead.get(node, ()) if low < ts < start), default=start)
 
     def starts_of(self, node: str) -> list[datetime]:
         """When a node's daemon was seen to start, in order."""
-        return sorted(moment for moment, _ in self._starts.get(node, ()))
+        return sorted(moment for moment in (moment_of(start) for start, _ in self._starts.get(node, ())) if moment)
 
-    def _came_back(self, failure: Failure) -> bool:
+    def _came_back(self, losses: Losses) -> Bools:
         """Up again in time, or still within that time when the data ends."""
-        if failure.started_at is None:
-            return False
-        finished = failure.ended_at or self._data_end
-        return finished is not None and finished - failure.started_at <= RESTART_WINDOW
+        finished = np.where(losses.ended == NEVER, micros_of(self._data_end), losses.ended)
+        known = (losses.started != NEVER) & (finished != NEVER)
+        return np.asarray(known & (finished - losses.started <= span(RESTART_WINDOW)), np.bool_)
 
-    def _crashed(self, failure: Failure) -> bool:
-        begun = failure.started_at
-        return begun is not None and any(
-            abs(moment - begun) <= timedelta(seconds=60)
-            for node in failure.session
-            for moment in self._crashes.get(node, ())
-        )
+    def _crashed(self, losses: Losses) -> Bools:
+        found = np.zeros(len(losses), np.bool_)
+        rows = np.flatnonzero(losses.started != NEVER)
+        for node, mine in _by_name(losses, rows, self._crashes):
+            for moment in self._crashes[node]:
+                found[rows[mine]] |= np.abs(moment - losses.started[rows[mine]]) <= span(NEAR_CRASH)
+        return found
+
+
+def _all_said(losses: Losses) -> Ints:
+    """For each failure the work that the last words of its session name."""
+    codes, texts = losses.errors.codes, losses.errors.values
+    alone = np.array([WORKS.index(_said(found)) for found in texts], np.int64)
+    result = alone[codes[losses.first]]
+    known: dict[tuple[int, ...], int] = {}
+    for failure in np.flatnonzero(losses.counts > 1).tolist():
+        begin = losses.first[failure]
+        key = tuple(codes[begin : begin + losses.counts[failure]].tolist())
+        if key not in known:
+            known[key] = WORKS.index(_said(tuple(dict.fromkeys(text for k in key for text in texts[k]))))
+        result[failure] = known[key]
+    return result
+
+
+def _by_name(losses: Losses, failures: Ints, names: Iterable[str]) -> Iterator[tuple[str, Ints]]:
+    """Those of ``names`` that stand in the sessions of failures, with the positions in ``failures``."""
+    wanted = set(names)
+    sessions = losses.session[failures]
+    order = np.argsort(sessions, kind="stable")
+    known, begins = np.unique(sessions[order], return_index=True)
+    parts = np.split(order, begins[1:])
+    found: dict[str, list[Ints]] = {}
+    for session, part in zip(known.tolist(), parts, strict=False):
+        for name in wanted.intersection(losses.pairs[session]):
+            found.setdefault(name, []).append(part)
+    return ((name, np.concatenate(rows)) for name, rows in found.items())

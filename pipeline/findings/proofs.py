@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import heapq
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
 
 import polars as pl
 
-from pipeline.findings.failures import End
+from pipeline.findings.losses import End
 from pipeline.sessions.reasons import BARE
 
 PROOFS = 4
 """Records quoted for one sign at most; the sentence carries the count."""
 LOOKED_THROUGH = 50
 """Ends that are looked through, for each one that is quoted, to find some of different places."""
-Name = tuple[tuple[int, int, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,28 +56,23 @@ def proofs_of_records(records: pl.DataFrame, limit: int = PROOFS) -> tuple[Proof
     )  # fmt: skip
 
 
-def proofs_of_ends(ends: Iterable[End], limit: int = PROOFS) -> tuple[Proof, ...]:
-    """What single ends showed, each with the record it was read from."""
-    return spread_proofs(heapq.nsmallest(LOOKED_THROUGH * limit, ends, key=end_order), limit)
-
-
-def end_order(end: End) -> tuple[Name, Name]:
-    """The order in which ends are quoted: by place, then by far end, numbers as numbers."""
-    return natural(end.place), natural(end.far)
-
-
-def spread_proofs(ordered: Iterable[End], limit: int = PROOFS) -> tuple[Proof, ...]:
-    """Proofs of the first ends, a third of them from one place at most."""
-    chosen: list[Proof] = []
-    places: dict[str, int] = {}
-    for end in ordered:
-        if places.setdefault(end.place, 0) >= max(1, limit // 3) and len(places) < limit:
+def spread(places: Iterable[int], limit: int = PROOFS) -> list[int]:
+    """Which of the first ends to quote, by the numbers of their places: a third of them from one place at most."""
+    chosen: list[int] = []
+    counts: dict[int, int] = {}
+    for position, place in enumerate(places):
+        if counts.setdefault(place, 0) >= max(1, limit // 3) and len(counts) < limit:
             continue
-        places[end.place] += 1
-        chosen.append(Proof(shown_by(end), end.started_at, end.node, end.peer, end.source_path, end.byte_offset))
+        counts[place] += 1
+        chosen.append(position)
         if len(chosen) >= limit:
             break
-    return tuple(chosen)
+    return chosen
+
+
+def proof_of_end(end: End) -> Proof:
+    """What a single end showed, with the record it was read from."""
+    return Proof(shown_by(end), end.started_at, end.node, end.peer, end.source_path, end.byte_offset)
 
 
 def shown_by(end: End) -> str:
@@ -98,18 +89,3 @@ def shortened(text: str, limit: int = 240) -> str:
     """Text on one line, cut where it is long."""
     line = " ".join(text.split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
-
-
-def listed(names: Iterable[str], limit: int = 8) -> str:
-    """Names in order, the rest as a number."""
-    distinct = set(names)
-    found = heapq.nsmallest(limit, distinct, key=natural)
-    more = len(distinct) - limit
-    return ", ".join(found) + (f" and {more} more" if more > 0 else "")
-
-
-@lru_cache(maxsize=100_000)
-def natural(name: str) -> Name:
-    """A key that puts names in the order people expect: worker-9 before worker-10."""
-    parts = [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", name)]
-    return (*parts, (2, 0, name))  # worker-1 and worker-01 are two names, in an order that does not vary

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+import numpy as np
+
 from pipeline.findings.case import Case
-from pipeline.findings.proofs import Sign, listed, proofs_of_ends, proofs_of_records
+from pipeline.findings.columns import Bools, distinct
+from pipeline.findings.names import listed
+from pipeline.findings.proofs import Sign, proofs_of_records
 from pipeline.findings.signals.base import compiled, signal
 from pipeline.sessions.reasons import BARE
 
@@ -15,21 +19,33 @@ DIALS = ("Connect", "Active")
 @signal
 def error_text(case: Case, pattern: str, share: float = 0.0) -> Sign:
     """An end's last error matches ``pattern``; with ``share``, ends of at least so many of the sessions."""
-    if not case.ends:
+    if not case.has_ends:
         return Sign(None)
-    found = [(group, text) for group in case.end_groups if (text := first_match(pattern, group.errors)) is not None]
-    sessions = set().union(*(group.sessions for group, _ in found))
-    if not found or len(sessions) < share * len(case.incident.sessions):
+    matching = _matching(case, pattern)
+    if not matching.any():
         return Sign(False)
-    _, told = min(found, key=lambda pair: pair[0].positions[0])
+    sessions = len(np.unique(case.sessions_of_ends[matching]))
+    if sessions < share * case.incident.session_count:
+        return Sign(False)
+    first = case.errors.codes[int(np.argmax(matching))]
     fields = {
-        "error_text": told, "error_sessions": str(len(sessions)),
-        "error_nodes": listed(name for group, _ in found for name in group.places),
-        "error_peers": listed(name for group, _ in found for name in group.far),
+        "error_text": first_match(pattern, case.errors.values[first]) or "", "error_sessions": str(sessions),
+        "error_nodes": listed(distinct(case.places.at(matching))),
+        "error_peers": listed(distinct(case.far.at(matching))),
     }  # fmt: skip
-    # Ends that are quoted in the same place keep their order, so the positions come in order.
-    positions = sorted(k for group, _ in found for k in group.positions)
-    return Sign(True, case.quoted(positions), fields)
+    return Sign(True, case.quoted(matching), fields)
+
+
+def _matching(case: Case, pattern: str) -> Bools:
+    """For each end whether the pattern is found in one of its error texts."""
+    found: Bools = case.remembered(("matching", pattern), lambda: _search(case, pattern))
+    return found
+
+
+def _search(case: Case, pattern: str) -> Bools:
+    known = np.unique(case.errors.codes)
+    hits = [code for code in known.tolist() if first_match(pattern, case.errors.values[code]) is not None]
+    return np.isin(case.errors.codes, hits)
 
 
 @lru_cache(maxsize=200_000)
@@ -41,18 +57,17 @@ def first_match(pattern: str, texts: tuple[str, ...]) -> str | None:
 @signal
 def error_at_one_end_only(case: Case, pattern: str) -> Sign:
     """Of the sessions seen from both ends, at least half have a text like ``pattern`` at one end only."""
-    looked, lonely = 0, []
-    for failure in case.incident.failures:
-        told: dict[str, bool] = {}
-        for end in failure.ends:
-            told[end.speaker] = told.get(end.speaker, False) or first_match(pattern, end.errors) is not None
-        if any(told.values()):
-            looked += 1
-            if sum(told.values()) == 1:
-                lonely += [end for end in failure.ends if told[end.speaker]]
-    if not looked:
+    told = _matching(case, pattern)
+    if not told.any():
         return Sign(None)
-    return Sign(2 * len({(e.speaker, e.far) for e in lonely}) >= looked, proofs_of_ends(lonely, 2))
+    speakers = case.column("speaker")
+    failure = case.incident.losses.failure[case.rows]
+    sides = failure * len(speakers.values) + speakers.codes
+    telling = np.unique(sides[told])
+    looked, counts = np.unique(telling // len(speakers.values), return_counts=True)
+    lonely = np.isin(sides, telling) & np.isin(failure, looked[counts == 1])
+    ways = len(np.unique(case.incident.losses.way[case.rows[lonely]]))
+    return Sign(2 * ways >= len(looked), case.quoted(lonely, 2))
 
 
 @signal
@@ -61,16 +76,18 @@ def category(case: Case, categories: list[str]) -> Sign:
     if case.incident.records is not None:
         seen = case.incident.category in categories
         return Sign(seen, proofs_of_records(case.incident.records) if seen else ())
-    matching = [k for k, name in enumerate(case.column("category")) if name in categories]
-    return Sign(bool(matching), case.quoted(matching), {"category_nodes": listed(case.places[k] for k in matching)})
+    matching = case.column("category").among(categories)
+    if not matching.any():
+        return Sign(False, (), {"category_nodes": ""})
+    return Sign(True, case.quoted(matching), {"category_nodes": listed(distinct(case.places.at(matching)))})
 
 
 @signal
 def bare_state(case: Case) -> Sign:
     """Every end that was seen is not established and names no error."""
-    if not case.ends:
+    if not case.has_ends:
         return Sign(None)
-    if set(case.column("category")) != {BARE} or any(case.column("last_error")):
+    if case.told("category") != [BARE] or any(case.told("last_error")):
         return Sign(False)
     return Sign(True, case.quoted())
 
@@ -84,17 +101,17 @@ def both_ends_seen(case: Case) -> Sign:
 @signal
 def passive_everywhere(case: Case) -> Sign:
     """Every end that was seen waits for the other one to dial."""
-    states = [state for state in case.column("bgp_state") if state]
+    states = [state for state in case.told("bgp_state") if state]
     if "Passive" not in states:
         return Sign(False if states else None)
-    waiting = [end for end in case.ends if end.bgp_state == "Passive"]
-    if len(waiting) < len(states):
+    if len(states) > 1:
         return Sign(False)
+    waiting = case.column("bgp_state").among(("Passive",))
     fields = {
-        "passive_places": listed(end.place.lstrip("?") for end in waiting),
-        "passive_peers": listed(end.far for end in waiting),
+        "passive_places": listed(place.lstrip("?") for place in distinct(case.places.at(waiting))),
+        "passive_peers": listed(distinct(case.far.at(waiting))),
     }
-    return Sign(True, proofs_of_ends(waiting), fields)
+    return Sign(True, case.quoted(waiting), fields)
 
 
 @signal
@@ -103,38 +120,39 @@ def alike_towards_all(case: Case, pattern: str = "", least: int = 2) -> Sign:
 
     Alike is: each end's error has ``pattern``; without one, each end dials (Connect, Active) and names no error.
     """
-    speakers = set(case.column("speaker"))
+    speakers = case.told("speaker")
     if len(speakers) != 1 or len(case.unseen) < least:
-        return Sign(False if case.ends else None)
+        return Sign(False if case.has_ends else None)
     (speaker,) = speakers
-    if len(case.unseen) < len(set(case.far)) or case.up_elsewhere(speaker)[0]:
+    if len(case.unseen) < len(case.far_names) or case.up_elsewhere(speaker)[0]:
         return Sign(False)
     if pattern:
-        alike = all(first_match(pattern, group.errors) is not None for group in case.end_groups)
+        alike = bool(_matching(case, pattern).all())
     else:
-        alike = all(end.bgp_state in DIALS and not end.errors for end in case.ends)
-    fields = {"alike_node": case.ends[0].place.lstrip("?"), "alike_ends": str(len(case.unseen))}
+        alike = bool((case.column("bgp_state").among(DIALS) & case.errors.among(((),))).all())
+    place = case.places.values[case.places.codes[0]]
+    fields = {"alike_node": place.lstrip("?"), "alike_ends": str(len(case.unseen))}
     return Sign(alike, case.quoted() if alike else (), fields if alike else {})
 
 
 @signal
 def only_probes(case: Case) -> Sign:
     """Nothing but readiness verdicts speaks of the sessions."""
-    if not case.ends:
+    if not case.has_ends:
         return Sign(None)
-    return Sign(set(case.column("observed_by")) == {"probe"}, case.quoted())
+    return Sign(case.told("observed_by") == ["probe"], case.quoted())
 
 
 @signal
 def second_protocol(case: Case) -> Sign:
     """The failing end has a twin: another protocol of the same daemon to the same address that is up."""
-    up = case.world.protocols_up
-    ways = dict.fromkeys(zip(case.column("speaker"), case.column("peer"), case.column("protocol"), strict=True))
-    for speaker, peer, protocol in ways:
-        if peer is None or protocol is None:
-            continue
-        twin = next((name for name in up.get((speaker, peer), ()) if name != protocol), None)
-        if twin is not None:
-            end = next(e for e in case.ends if (e.speaker, e.peer, e.protocol) == (speaker, peer, protocol))
-            return Sign(True, proofs_of_ends([end]), {"protocol": protocol, "twin": twin})
-    return Sign(False)
+    if not case.has_ends:
+        return Sign(False)
+    twins = case.world.twins(case.incident.losses).at(case.rows)
+    having = ~twins.among((None,))
+    if not having.any():
+        return Sign(False)
+    row = int(np.argmax(having))
+    protocols = case.column("protocol")
+    fields = {"protocol": protocols.values[protocols.codes[row]], "twin": twins.values[twins.codes[row]]}
+    return Sign(True, case.quoted(np.arange(len(case.rows)) == row), fields)

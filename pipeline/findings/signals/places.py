@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from pipeline.findings.case import Case
-from pipeline.findings.proofs import PROOFS, Proof, Sign, listed, proofs_of_ends
+from pipeline.findings.columns import combinations, distinct
+from pipeline.findings.names import listed
+from pipeline.findings.proofs import PROOFS, Proof, Sign
 from pipeline.findings.signals.base import signal
 
 
@@ -11,13 +15,12 @@ from pipeline.findings.signals.base import signal
 def whole_hub(case: Case, share: float = 0.5, least: int = 3) -> Sign:
     """At least ``share`` of the sessions of one reflector (and ``least`` of them) fail together."""
     for hub in case.incident.hubs:
-        ways = set(zip(case.column("node"), case.places, case.far, strict=True))
-        lost = {far for node, _, far in ways if node == hub} | {place for _, place, far in ways if far == hub}
-        frame = case.world.ends.get(hub)
-        total = max(frame["end"].n_unique() if frame is not None else 0, len(lost))
+        near, far = case.column("node").among((hub,)), case.far.among((hub,))
+        lost = {*distinct(case.far.at(near)), *distinct(case.places.at(far))}
+        total = max(case.world.end_counts.get(hub, 0), len(lost))
         if len(lost) >= least and len(lost) >= share * total:
-            proofs = proofs_of_ends([e for e in case.ends if hub in (e.node, e.far)])
-            return Sign(True, proofs, {"hub": hub, "hub_lost": str(len(lost)), "hub_total": str(total)})
+            fields = {"hub": hub, "hub_lost": str(len(lost)), "hub_total": str(total)}
+            return Sign(True, case.quoted(near | far), fields)
     return Sign(False if case.incident.hubs else None)
 
 
@@ -30,31 +33,30 @@ def one_node(case: Case) -> Sign:
 @signal
 def few_sessions(case: Case, most: int = 5) -> Sign:
     """No more than ``most`` sessions fail."""
-    return Sign(len(case.incident.sessions) <= most)
+    return Sign(case.incident.session_count <= most)
 
 
 @signal
 def far_end_alive(case: Case) -> Sign:
     """Of most failing sessions both speakers lived meanwhile: another session up, or a status table printed."""
-    alive: list[tuple[Proof, ...]] = []
-    looked = 0
-    for first, second in case.incident.sessions:
-        if first not in case.world.ends or second not in case.world.ends:
-            continue
-        looked += 1
-        lives = (_life(case, first), _life(case, second))
-        if all(lives):
-            alive.append(tuple(life for life in lives if life))
-    if not looked:
+    both = case.seen_at_both
+    if not both.any():
         return Sign(None)
-    seen = 2 * len(alive) > len(case.incident.sessions)
-    return Sign(seen, alive[0] if seen else ())
+    names = case.incident.losses.names
+    one, other = (side[both] for side in case.incident.sides)
+    lives = {k: _life(case, names[k]) for k in np.unique(np.r_[one, other]).tolist()}
+    lively = [k for k, life in lives.items() if life]
+    alive = np.flatnonzero(np.isin(one, lively) & np.isin(other, lively))
+    if 2 * len(alive) <= case.incident.session_count:
+        return Sign(False)
+    first = (lives[int(one[alive[0]])], lives[int(other[alive[0]])])
+    return Sign(True, tuple(life for life in first if life))
 
 
 def _complained_of(case: Case) -> set[str]:
     """Far nodes of which an end names an error."""
-    told = set(zip(case.column("peer_node"), map(bool, case.column("last_error")), strict=True))
-    return {node for node, error in told if node and error}
+    telling = ~case.column("last_error").among((None, ""))
+    return {node for node in distinct(case.column("peer_node").at(telling)) if node}
 
 
 @signal
@@ -95,7 +97,7 @@ def _life(case: Case, node: str) -> Proof | None:
 @signal
 def members_fine_elsewhere(case: Case) -> Sign:
     """Nodes that lost a session to one reflector kept another session meanwhile."""
-    seen = [node for node in case.incident.nodes if node in case.world.ends]
+    seen = [node for node in case.incident.nodes if node in case.world.end_counts]
     if not seen or not case.incident.hubs:
         return Sign(None)
     proofs = [proof for proof in (_up_proof(case, node) for node in seen[:50]) if proof]
@@ -113,7 +115,7 @@ def _up_proof(case: Case, node: str) -> Proof | None:
 @signal
 def mesh_protocol(case: Case) -> Sign:
     """The failing sessions are sessions of the node-to-node mesh."""
-    kinds = set().union(*(failure.protocols for failure in case.incident.failures)) if case.incident.failures else set()
+    kinds = set(distinct(case.incident.losses.kinds.at(case.rows)))
     return Sign(kinds == {"Mesh"} if kinds else None)
 
 
@@ -121,7 +123,7 @@ def mesh_protocol(case: Case) -> Sign:
 def hub_has_no_end(case: Case) -> Sign:
     """A far daemon that was observed meanwhile has no session configured for the node that tries."""
     lacking = _lacking(case)
-    if not any(node in case.world.ends for node in set(case.column("peer_node"))):
+    if not any(node in case.world.end_counts for node in case.told("peer_node")):
         return Sign(None)
     proofs = tuple(
         p for p in (case.printed(far, f"no session with {near} is listed") for far, near in lacking[:3]) if p
@@ -138,9 +140,9 @@ def _lacking(case: Case) -> list[tuple[str, str]]:
 def _find_lacking(case: Case) -> list[tuple[str, str]]:
     found = []
     begun = case.incident.started_at
-    pairs = set(zip(case.column("peer_node"), case.column("node"), strict=True))
+    pairs = combinations(case.column("peer_node"), case.column("node"))
     for far, near in sorted((far, near) for far, near in pairs if far and near):
-        if far not in case.world.ends or not case.printed(far):
+        if far not in case.world.end_counts or not case.printed(far):
             continue
         until = case.world.last_configured(far)
         if near not in until or (begun is not None and (until[near] or begun) <= begun):
@@ -162,7 +164,7 @@ def configured_but_absent(case: Case) -> Sign:
         if _asked_for(case, far, near):
             text = f"the cluster's resources ask for a session with {near}"
             return Sign(True, (Proof(text, node=far),), {"absent_at": far})
-    return Sign(False if case.ends else None)
+    return Sign(False if case.has_ends else None)
 
 
 @signal
@@ -176,7 +178,7 @@ def not_listed(case: Case, file: str) -> Sign:
         if rendered:
             looked.append(True)
             if any(told.get("neighbor") == end.peer for told in rendered) == (file == "has"):
-                proofs = proofs_of_ends(e for e in case.ends if e.place == end.place)
+                proofs = case.quoted(case.places.among((end.place,)))
                 return Sign(True, proofs, {"absent_here": end.place, "absent_far": end.far})
     return Sign(False if looked else None)
 
@@ -203,7 +205,7 @@ def hub_serves_others(case: Case, least: int = 1) -> Sign:
         if number:
             text = f"session with {row['peer_node'] or row['peer']} is up meanwhile"
             proofs.append(Proof(text, row["started_at"], hub, row["peer"], row["source_path"], row["byte_offset"]))
-    if count == 0 and not any(hub in case.world.ends for hub in case.incident.hubs):
+    if count == 0 and not any(hub in case.world.end_counts for hub in case.incident.hubs):
         return Sign(None)
     return Sign(count >= least, tuple(proofs[:PROOFS]), {"healthy_sessions": str(count)})
 
@@ -211,7 +213,7 @@ def hub_serves_others(case: Case, least: int = 1) -> Sign:
 @signal
 def one_speaker_serves_others(case: Case) -> Sign:
     """All that is known comes from one daemon, which keeps other sessions up meanwhile."""
-    speakers = set(case.column("speaker"))
+    speakers = case.told("speaker")
     if len(speakers) != 1:
         return Sign(None)
     count, _ = case.up_elsewhere(min(speakers))
@@ -251,10 +253,10 @@ def other_group_healthy(case: Case, password: bool = True) -> Sign:
 @signal
 def peer_not_in_inventory(case: Case) -> Sign:
     """The nodes were collected, and the failing sessions go to addresses that none of them has."""
-    if not case.world.inventory or not case.ends:
+    if not case.world.inventory or not case.has_ends:
         return Sign(None)
-    seen = all(case.column("peer")) and not any(case.column("peer_node"))
-    return Sign(seen, case.quoted() if seen else (), {"stale": listed(case.column("peer"))} if seen else {})
+    seen = not case.column("peer").among((None, "")).any() and not any(case.told("peer_node"))
+    return Sign(seen, case.quoted() if seen else (), {"stale": listed(case.told("peer"))} if seen else {})
 
 
 @signal
@@ -276,7 +278,7 @@ def mesh_larger_than(case: Case, nodes: int) -> Sign:
 @signal
 def address_claimed_twice(case: Case) -> Sign:
     """Two nodes claim one address, in the inventory or in their own configuration."""
-    known = set(case.column("peer"))
+    known = set(case.told("peer"))
     for address, nodes in sorted(case.world.book.conflicts.items()):
         if address in known or set(nodes) & set(case.names):
             proof = Proof(f"{address} is claimed by {listed(nodes)}", node=nodes[0], peer=address)

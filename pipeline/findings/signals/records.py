@@ -9,7 +9,8 @@ from typing import Any
 import polars as pl
 
 from pipeline.findings.case import Case
-from pipeline.findings.proofs import Proof, Sign, listed, proofs_of_records, shortened
+from pipeline.findings.names import listed
+from pipeline.findings.proofs import Proof, Sign, proofs_of_records, shortened
 from pipeline.findings.signals.base import compiled, signal
 from pipeline.inventory.fingerprints import inferred_versions
 
@@ -60,7 +61,7 @@ def counted(case: Case, rule: str, least: int) -> Sign:
     if done is not None:
         marks = marks.filter(pl.col("minute").is_null() | (pl.col("minute") <= done))
     number = int(marks["events"].sum())
-    kept = case.within(case.world.records.filter(pl.col("rule") == rule))
+    kept = case.within(case.world.of_rule(rule))
     return Sign(number >= least, proofs_of_records(kept, 2), {"counted_lines": str(number)})
 
 
@@ -169,7 +170,7 @@ def stranger(case: Case, known: bool) -> Sign:
         registered = {a for a, nodes in case.world.registered.items() if nodes}
         mine = refused.filter(~pl.col("peer").is_in(list(registered)))
         if not case.world.inventory:
-            mine = refused.filter(~pl.col("peer").is_in([peer for peer in set(case.column("peer")) if peer]))
+            mine = refused.filter(~pl.col("peer").is_in([peer for peer in case.told("peer") if peer]))
     if mine.is_empty():
         return Sign(False)
     names = [book.node_of.get(peer, peer) if known else peer for peer in mine["peer"].drop_nulls().unique()]

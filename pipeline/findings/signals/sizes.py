@@ -8,7 +8,8 @@ import polars as pl
 
 from pipeline.findings.case import Case
 from pipeline.findings.limits import MD5_KEY_BYTES, OPTMEM_NEW_DEFAULT, md5_key_limit, optmem_for
-from pipeline.findings.proofs import Proof, Sign, listed
+from pipeline.findings.names import listed
+from pipeline.findings.proofs import Proof, Sign
 from pipeline.findings.signals.base import signal
 from pipeline.findings.sizes import optmem_of
 
@@ -63,7 +64,7 @@ def _password_proof(case: Case) -> Proof | None:
 @signal
 def keys_over_limit(case: Case) -> Sign:
     """A reflector has more password peers than MD5 keys fit into its listening socket."""
-    rows = [row for row in case.size_rows() if row["md5_peers"] is not None and row["md5_key_limit"] is not None]
+    rows = [row for row in case.size_rows if row["md5_peers"] is not None and row["md5_key_limit"] is not None]
     if not rows:
         return Sign(None)
     over = [row for row in rows if row["md5_peers"] > row["md5_key_limit"]]
@@ -97,11 +98,9 @@ def _size_proof(case: Case, row: dict[str, Any]) -> Proof:
 
 def _size_source(case: Case, row: dict[str, Any]) -> tuple[str | None, int | None]:
     """The status table that was counted, else where the setting was read."""
-    tables = case.world.tables.get(row["reflector"])
-    if tables is not None:
-        counted = tables.filter(pl.col("ts") == row["ts"])
-        if not counted.is_empty():
-            return counted["source_path"][0], counted["byte_offset"][0]
+    counted = next((table for table in case.world.tables.get(row["reflector"], ()) if table[0] == row["ts"]), None)
+    if counted is not None:
+        return counted[1], counted[2]
     facts = case.world.facts.node_facts
     named = facts.filter((pl.col("node") == row["reflector"]) & pl.col("fact").str.contains("optmem_max"))
     return (None, None) if named.is_empty() else named.select("source_path", "byte_offset").row(0)
@@ -110,7 +109,7 @@ def _size_source(case: Case, row: dict[str, Any]) -> tuple[str | None, int | Non
 @signal
 def established_at_limit(case: Case) -> Sign:
     """A reflector has exactly as many established sessions as it can hold MD5 keys."""
-    rows = [row for row in case.size_rows() if row["md5_key_limit"] is not None]
+    rows = [row for row in case.size_rows if row["md5_key_limit"] is not None]
     if not rows:
         return Sign(None)
     exact = [row for row in rows if row["established_peers"] == row["md5_key_limit"]]
@@ -121,7 +120,7 @@ def established_at_limit(case: Case) -> Sign:
 @signal
 def next_limit(case: Case) -> Sign:
     """Always known: what the usual higher setting can hold. Gives fields for the remedy."""
-    rows = case.size_rows()
+    rows = case.size_rows
     needed = max([row["md5_peers"] or row["configured_peers"] or 0 for row in rows], default=0)
     size = optmem_for(needed)
     return Sign(True, (), {

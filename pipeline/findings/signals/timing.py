@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+import numpy as np
 import polars as pl
 
 from pipeline.findings.case import Case
-from pipeline.findings.proofs import Proof, Sign, listed, proofs_of_records
+from pipeline.findings.columns import NEVER, Ints, span
+from pipeline.findings.names import listed
+from pipeline.findings.proofs import Proof, Sign, proofs_of_records
 from pipeline.findings.signals.base import signal
 
 
@@ -40,16 +43,20 @@ def came_back(case: Case, within: float = 0) -> Sign:
     """All sessions are up again (within so many seconds of their loss, where given)."""
     if case.incident.is_open:
         return Sign(False)
-    spans = [
-        failure.ended_at - failure.started_at
-        for failure in case.incident.failures
-        if failure.ended_at is not None and failure.started_at is not None
-    ]
-    if not spans:
+    spans = _spans(case)
+    if not len(spans):
         return Sign(None)
-    longest = max(spans)
+    longest = timedelta(microseconds=int(spans.max()))
     seen = within == 0 or longest <= timedelta(seconds=within)
     return Sign(seen, (), {"longest": f"{longest.total_seconds():.0f} s"})
+
+
+def _spans(case: Case) -> Ints:
+    """How long the losses lasted of which both begin and end are known, in microseconds."""
+    losses, failures = case.incident.losses, case.incident.failures
+    begun, ended = losses.started[failures], losses.ended[failures]
+    known = (begun != NEVER) & (ended != NEVER)
+    return np.asarray(ended[known] - begun[known], np.int64)
 
 
 @signal
@@ -61,23 +68,22 @@ def still_down(case: Case) -> Sign:
 @signal
 def had_been_up(case: Case) -> Sign:
     """The sessions had been established before."""
-    if not case.incident.failures:
+    if not len(case.incident.failures):
         return Sign(None)
-    return Sign(all(failure.had_been_up for failure in case.incident.failures))
+    return Sign(bool(case.incident.losses.had_been_up[case.incident.failures].all()))
 
 
 @signal
 def lost_together(case: Case, least: int = 3, within: float = 120) -> Sign:
     """At least ``least`` sessions were lost within so many seconds."""
-    starts = sorted(f.started_at for f in case.incident.failures if f.started_at is not None)
-    if not starts:
+    starts = np.sort(case.incident.losses.started[case.incident.failures])
+    starts = starts[starts != NEVER]
+    if not len(starts):
         return Sign(None)
-    span = timedelta(seconds=within)
-    for index, begun in enumerate(starts):
-        together = [moment for moment in starts[index:] if moment - begun <= span]
-        if len(together) >= least:
-            return Sign(True, (), {"lost_together": str(len(together))})
-    return Sign(False)
+    until = np.searchsorted(starts, starts + span(timedelta(seconds=within)), side="right")
+    together = until - np.arange(len(starts))
+    enough = np.flatnonzero(together >= least)
+    return Sign(True, (), {"lost_together": str(together[enough[0]])}) if len(enough) else Sign(False)
 
 
 @signal
@@ -98,38 +104,31 @@ def over_within(case: Case, seconds: float) -> Sign:
         if not known or len(known) < len(away):
             return Sign(None)
         return Sign(max(known) <= seconds)
-    spans = [
-        (f.ended_at - f.started_at).total_seconds() if f.ended_at and f.started_at else None
-        for f in case.incident.failures
-    ]
-    if None in spans or not spans:
-        return Sign(False if spans else None)
-    return Sign(max(span for span in spans if span is not None) <= seconds)
+    spans = _spans(case)
+    if not len(spans) or len(spans) < len(case.incident.failures):
+        return Sign(False if len(case.incident.failures) else None)
+    return Sign(timedelta(microseconds=int(spans.max())).total_seconds() <= seconds)
 
 
 def _silence(case: Case, node: str) -> float | None:
     """Seconds from a node's first record of the incident until its daemon printed a table again."""
-    records, tables = case.incident.records, case.world.tables.get(node)
-    if records is None or tables is None:
+    records = case.incident.records
+    if records is None:
         return None
     mine = records.filter(pl.col("node") == node)["ts"].drop_nulls()
-    if mine.is_empty():
-        return None
     first, last = mine.min(), mine.max()
-    after = tables.filter(pl.col("ts") > last)["ts"]
-    if after.is_empty() or not isinstance(first, datetime):
+    if not isinstance(first, datetime) or not isinstance(last, datetime):
         return None
-    back = after.min()
-    return (back - first).total_seconds() if isinstance(back, datetime) else None
+    back = case.world.table_after(node, last)
+    return None if back is None else (back[0] - first).total_seconds()
 
 
 @signal
 def loss_seen_by_peer(case: Case) -> Sign:
     """The end that was not restarted was observed, so it is known how long the other one was away."""
     found = {node for node, _ in case.restarts}
-    told = zip(case.column("node"), case.column("how_started"), strict=True)
-    others = [k for k, (node, how) in enumerate(told) if node not in found and how != "unobserved"]
-    return Sign(True, case.quoted(others, 2)) if others else Sign(None)
+    others = ~case.column("node").among(found) & ~case.column("how_started").among(("unobserved",))
+    return Sign(True, case.quoted(others, 2)) if others.any() else Sign(None)
 
 
 @signal

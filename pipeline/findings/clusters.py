@@ -1,0 +1,150 @@
+"""Which failures belong together: neighbours in place, reason and time.
+
+Two failures belong together when they have an end in common and the same reason, and began within ``WINDOW``
+of each other, or are the same session going down again soon. A reason that lasts until somebody acts
+(a kernel that refuses keys) also joins what began later while it lasted. A loss that names no reason joins
+the incident of its neighbours that do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import numpy as np
+
+from pipeline.findings.columns import NEVER, Ints, span
+from pipeline.findings.losses import Losses
+from pipeline.findings.planned import WORKS
+from pipeline.sessions.reasons import BARE
+
+WINDOW = timedelta(seconds=120)
+"""Losses by one event are noticed within the hold time at different moments; half of Calico's 240 s."""
+PLANNED_WINDOW = timedelta(minutes=10)
+"""A rolling restart pauses between nodes."""
+FLAP = timedelta(seconds=300)
+"""A session that falls again this soon after it came back has the same trouble (BIRD's error forget time)."""
+LASTING = frozenset({"md5_kernel_setup_failed", "cannot_assign_address"})
+SOFT = frozenset({BARE, "connection_reset", "connection_closed", "neighbor_lost", "connect_timeout"})
+
+_WINDOW, _PLANNED_WINDOW, _FLAP = span(WINDOW), span(PLANNED_WINDOW), span(FLAP)
+
+
+@dataclass(slots=True, eq=False)
+class Cluster:
+    """Failures that belong together; times are microseconds, ``NEVER`` where none is known."""
+
+    reason: str
+    work: str | None
+    failures: list[int] = field(default_factory=list)
+    sessions: set[int] = field(default_factory=set)
+    nodes: set[str] = field(default_factory=set)
+    first_start: int = NEVER
+    last_start: int = NEVER
+    last_end: int = NEVER
+    is_open: bool = False
+    session_ends: dict[int, int] = field(default_factory=dict)
+    merged_into: Cluster | None = None
+
+    def root(self) -> Cluster:
+        """The cluster that this one went into."""
+        cluster = self
+        while cluster.merged_into is not None:
+            cluster = cluster.merged_into
+        return cluster
+
+    def take(self, failure: int, session: int, begun: int, ended: int) -> None:
+        """Add one failure."""
+        self.failures.append(failure)
+        self.sessions.add(session)
+        if begun != NEVER:
+            self._span(begun, begun)
+        if ended == NEVER:
+            self.is_open = True
+            return
+        self.last_end = max(self.last_end, ended)
+        if ended > self.session_ends.get(session, NEVER):
+            self.session_ends[session] = ended
+
+    def _span(self, first: int, last: int) -> None:
+        if first != NEVER and (self.first_start == NEVER or first < self.first_start):
+            self.first_start = first
+        self.last_start = max(self.last_start, last)
+
+    def absorb(self, other: Cluster) -> None:
+        """Add all failures of another cluster."""
+        self.failures += other.failures
+        self.sessions |= other.sessions
+        self.nodes |= other.nodes
+        self._span(other.first_start, other.last_start)
+        self.last_end = max(self.last_end, other.last_end)
+        self.is_open |= other.is_open
+        for session, ended in other.session_ends.items():
+            if ended > self.session_ends.get(session, NEVER):
+                self.session_ends[session] = ended
+        other.merged_into = self
+
+    def joins(self, session: int, begun: int) -> bool:
+        """Whether a failure that begins then belongs here; it has an end and the reason in common."""
+        if begun == NEVER or self.last_start == NEVER:
+            return begun == NEVER and self.last_start == NEVER
+        if begun - self.last_start <= (_PLANNED_WINDOW if self.work else _WINDOW):
+            return True
+        if self.reason in LASTING and (self.is_open or self.last_end >= begun):
+            return True
+        before = self.session_ends.get(session)
+        return before is not None and begun - before <= _FLAP
+
+
+def clustered(losses: Losses, work: Ints, owner: Ints) -> list[Cluster]:
+    """Put the failures together; ``work`` (position in ``WORKS``) and ``owner`` for each of them."""
+    clusters: list[Cluster] = []
+    latest: dict[int, Cluster] = {}
+    reasons = [*WORKS, *losses.category.values]
+    reason = np.where(work > 0, work, losses.category.codes + len(WORKS))
+    near, far = (side[losses.session] for side in losses.sides)
+    # One number for node, reason (that of planned work is another than any category) and group.
+    scope = (reason * (int(owner.max(initial=0)) + 2) + owner + 1) * len(losses.names)
+    columns = (losses.session, losses.started, losses.ended, reason, work, scope + near, scope + far)
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    for failure, (session, begun, ended, why, planned, one, other) in enumerate(rows):
+        home: Cluster | None = None
+        for key in (one, other):
+            known = latest.get(key)
+            if known is None:
+                continue
+            known = known.root()
+            if known is home or not known.joins(session, begun):
+                continue
+            if home is None:
+                home = known
+            else:
+                home.absorb(known)
+        if home is None:
+            home = Cluster(reasons[why], WORKS[planned])
+            clusters.append(home)
+        home.take(failure, session, begun, ended)
+        latest[one] = latest[other] = home
+    live = [cluster for cluster in clusters if cluster.merged_into is None]
+    for cluster in live:
+        cluster.nodes.update(*(losses.pairs[session] for session in cluster.sessions))
+    return _with_soft_joined(live)
+
+
+def _with_soft_joined(clusters: list[Cluster]) -> list[Cluster]:
+    """Losses without a telling reason join a neighbour that began about then and has one."""
+    telling = [c for c in clusters if c.reason not in SOFT]
+    kept = list(telling)
+    for soft in (c for c in clusters if c.reason in SOFT):
+        home = next((c for c in telling if _explains(c, soft)), None)
+        if home is None:
+            kept.append(soft)
+        else:
+            home.absorb(soft)
+    return kept
+
+
+def _explains(cluster: Cluster, soft: Cluster) -> bool:
+    if soft.last_start == NEVER or cluster.last_start == NEVER or cluster.nodes.isdisjoint(soft.nodes):
+        return False
+    return cluster.first_start - _WINDOW <= soft.first_start <= cluster.last_start + _WINDOW

@@ -1,0 +1,94 @@
+"""Columns of texts and times as numbers, so that a large cluster in trouble is asked with numpy.
+
+A text is its position in a short list of distinct values; a time is its microseconds since 1970 in UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+NEVER: int = int(np.iinfo(np.int64).min)
+"""Stands for a time that is not known; earlier than all others."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """A column as numbers: ``values[codes[k]]`` is what row ``k`` holds.
+
+    In a column of texts the first value is None, the others follow in order; not every value needs a row.
+    """
+
+    codes: Ints
+    values: list[Any]
+
+    def among(self, wanted: Container[Any]) -> Bools:
+        """For each row whether its value is one of those wanted."""
+        table = np.fromiter((value in wanted for value in self.values), np.bool_, len(self.values))
+        return np.asarray(table[self.codes], np.bool_)
+
+    def at(self, rows: Ints | Bools) -> Coded:
+        """The column of these rows alone."""
+        return Coded(self.codes[rows], self.values)
+
+
+def coded(texts: pl.Series) -> Coded:
+    """The texts of a column as numbers, in the order of the texts."""
+    values = texts.drop_nulls().unique().sort()
+    if values.is_empty():
+        return Coded(np.zeros(len(texts), np.int64), [None])
+    codes = texts.cast(pl.Enum(values)).to_physical().cast(pl.Int64).fill_null(-1).to_numpy()
+    return Coded(codes + 1, [None, *values.to_list()])
+
+
+def numbered(*columns: Coded) -> tuple[Ints, Ints]:
+    """A number for each combination of values: the first row that has it, and the numbers of all rows."""
+    joint = np.zeros(len(columns[0].codes), np.int64)
+    for column in columns:
+        joint = joint * len(column.values) + column.codes
+        if len(columns) > 2:
+            joint = np.unique(joint, return_inverse=True)[1].astype(np.int64)
+    _, first, codes = np.unique(joint, return_index=True, return_inverse=True)
+    return first.astype(np.int64), codes.astype(np.int64)
+
+
+def distinct(column: Coded) -> list[Any]:
+    """The different values that rows hold, None left out, in their order."""
+    return [value for value in (column.values[k] for k in np.unique(column.codes)) if value is not None]
+
+
+def combinations(*columns: Coded) -> list[tuple[Any, ...]]:
+    """The different combinations of values that rows hold, in the order of their first rows."""
+    rows = np.sort(numbered(*columns)[0])
+    return [*zip(*([column.values[k] for k in column.codes[rows]] for column in columns), strict=True)]
+
+
+def micros(moments: pl.Series) -> Ints:
+    """Times as microseconds; ``NEVER`` where none is known."""
+    return moments.dt.epoch("us").fill_null(NEVER).to_numpy().astype(np.int64)
+
+
+def micros_of(moment: datetime | None) -> int:
+    """One time as microseconds."""
+    return NEVER if moment is None else (moment - _EPOCH) // _MICROSECOND
+
+
+def moment_of(value: int) -> datetime | None:
+    """The time that a number of microseconds stands for."""
+    return None if value == NEVER else _EPOCH + timedelta(microseconds=int(value))
+
+
+def span(length: timedelta) -> int:
+    """A length of time in microseconds."""
+    return length // _MICROSECOND

@@ -1,0 +1,238 @@
+"""What is known of a cluster, arranged so that each incident finds its part of it quickly."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Set
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from pipeline.findings.columns import NEVER, Bools, Coded, Ints, coded, micros, numbered
+from pipeline.findings.expected import Missing, expected_of, find_missing
+from pipeline.findings.groups import Group
+from pipeline.findings.losses import Losses
+from pipeline.findings.planned import PlannedWork
+from pipeline.sessions.addresses import AddressBook, registered_addresses
+from pipeline.sessions.facts import ClusterFacts
+from pipeline.sessions.observations import SNAPSHOTS
+
+SILENT = ("benign", "session_established")
+"""The ordinary steps of a session: no signal quotes them."""
+Table = tuple[datetime, str | None, int | None]
+"""When a status table was printed, and where it stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Records that have something in common; times are microseconds."""
+
+    frame: pl.DataFrame
+    ts: Ints
+    node: Coded
+    silent: Bools
+
+    @classmethod
+    def of(cls, frame: pl.DataFrame) -> Selection:
+        """The records of a frame."""
+        silent = frame["category"].is_in(SILENT).fill_null(False).to_numpy()
+        return cls(frame, micros(frame["ts"]), coded(frame["node"]), silent)
+
+    def part(self, names: Set[str] | None, begun: int, done: int) -> pl.DataFrame:
+        """Those from nodes of these names and within the times; what names no node or time is not left out."""
+        undated = self.ts == NEVER
+        chosen = ~self.silent & (undated | (self.ts >= begun))
+        if done != NEVER:
+            chosen &= undated | (self.ts <= done)
+        if names is not None:
+            chosen &= self.node.among({None, *names})
+        return self.frame[np.flatnonzero(chosen)] if chosen.any() else self.frame.clear()
+
+
+@dataclass(frozen=True, slots=True)
+class Ups:
+    """Stretches in which the sessions of one speaker were up; ``rows`` are their places in ``World.up``."""
+
+    rows: Ints
+    far: list[str]
+    started: Ints
+    ended: Ints
+
+
+@dataclass(frozen=True)
+class World:
+    """What is known of the cluster, shared by all its incidents."""
+
+    facts: ClusterFacts
+    book: AddressBook
+    groups: list[Group]
+    nodes: pl.DataFrame
+    sizes: pl.DataFrame
+    intervals: pl.DataFrame
+    planned: PlannedWork
+    data_end: datetime | None
+    observations: pl.DataFrame
+    configured: dict[str, dict[str, dict[str, Any]]]
+    patterns: frozenset[str] = frozenset()
+    """All patterns that a cause looks for in records."""
+
+    @cached_property
+    def end_counts(self) -> dict[str, int]:
+        """How many different ends each speaker has."""
+        counted = self.intervals.group_by("speaker").agg(pl.col("end").n_unique())
+        return dict(counted.iter_rows())
+
+    @cached_property
+    def up(self) -> pl.DataFrame:
+        """All stretches in which sessions were up, with the far end in a column ``far``."""
+        return self.intervals.filter(pl.col("state") == "up").select(
+            "speaker", "peer", "peer_node", "source_path", "byte_offset", "started_at", "ended_at",
+            far=pl.coalesce("peer_node", pl.format("@{}", pl.col("peer").fill_null("None"))),
+        )  # fmt: skip
+
+    @cached_property
+    def ups(self) -> dict[str, Ups]:
+        """The same by speaker; the stretches of one lie beside each other."""
+        speakers = self.up["speaker"].to_list()
+        far, started, ended = self.up["far"].to_list(), micros(self.up["started_at"]), micros(self.up["ended_at"])
+        begins = [k for k, name in enumerate(speakers) if not k or speakers[k - 1] != name]
+        pieces = zip(begins, [*begins[1:], len(speakers)], strict=False)
+        return {
+            speakers[first]: Ups(np.arange(first, last), far[first:last], started[first:last], ended[first:last])
+            for first, last in pieces
+        }
+
+    def last_configured(self, speaker: str) -> dict[str, datetime | None]:
+        """Nodes that a speaker had a session configured with, and when that was last seen."""
+        return self._configured_until.get(speaker, {})
+
+    @cached_property
+    def _configured_until(self) -> dict[str, dict[str, datetime | None]]:
+        named = self.intervals.filter(pl.col("peer_node").is_not_null() & (pl.col("state") != "unknown"))
+        found: dict[str, dict[str, datetime | None]] = {}
+        for speaker, node, last in named.group_by("speaker", "peer_node").agg(pl.col("ended_at").max()).iter_rows():
+            found.setdefault(speaker, {})[node] = last
+        return found
+
+    @cached_property
+    def _protocols_up(self) -> dict[tuple[str, str], list[str]]:
+        """Protocols that were ever up, by speaker and address of the peer, in order of their rows."""
+        up = self.intervals.filter(
+            (pl.col("state") == "up") & pl.col("peer").is_not_null() & pl.col("protocol").is_not_null()
+        )
+        found: dict[tuple[str, str], list[str]] = {}
+        distinct = up.select("speaker", "peer", "protocol").unique(maintain_order=True)
+        for speaker, peer, protocol in distinct.iter_rows():
+            found.setdefault((speaker, peer), []).append(protocol)
+        return found
+
+    def twins(self, losses: Losses) -> Coded:
+        """For each end another protocol of its daemon to the same address that was ever up."""
+        if losses not in self._twins:
+            first, codes = numbered(*(losses.column(name) for name in ("speaker", "peer", "protocol")))
+            ways = losses.ends.select("speaker", "peer", "protocol")[first].iter_rows()
+            self._twins[losses] = Coded(codes, [self._twin(*way) for way in ways])
+        return self._twins[losses]
+
+    @cached_property
+    def _twins(self) -> dict[Losses, Coded]:
+        return {}
+
+    def _twin(self, speaker: str, peer: str | None, protocol: str | None) -> str | None:
+        if peer is None or protocol is None:
+            return None
+        return next((name for name in self._protocols_up.get((speaker, peer), ()) if name != protocol), None)
+
+    @cached_property
+    def records(self) -> pl.DataFrame:
+        """All records, numbered in a column ``row``, by which those of an incident are found again."""
+        return self.facts.records.with_row_index("row")
+
+    @cached_property
+    def worth_a_look(self) -> pl.DataFrame:
+        """Records in which at least one pattern of a cause is found: few, and found in one pass."""
+        if not self.patterns:
+            return self.records.clear()
+        every = "|".join(f"(?:{pattern})" for pattern in self.patterns)
+        return self.records.filter(pl.col("message").str.contains(every))
+
+    @cached_property
+    def _selections(self) -> dict[tuple[str, tuple[str, ...]], Selection]:
+        return {}
+
+    def select(self, pattern: str, categories: tuple[str, ...] = ()) -> Selection:
+        """Records with ``pattern`` (any when empty) and of one of ``categories``; found once for all incidents."""
+        key = (pattern, categories)
+        if key not in self._selections:
+            if pattern:
+                known = pattern in self.patterns
+                found = (self.worth_a_look if known else self.records).filter(pl.col("message").str.contains(pattern))
+                chosen = found.filter(pl.col("category").is_in(categories)) if categories else found
+            else:
+                chosen = self.records.filter(pl.col("category").is_in(categories))
+            self._selections[key] = Selection.of(chosen)
+        return self._selections[key]
+
+    def of_rule(self, rule: str) -> Selection:
+        """Records that one rule read."""
+        key = (f"rule {rule}", ("",))
+        if key not in self._selections:
+            self._selections[key] = Selection.of(self.records.filter(pl.col("rule") == rule))
+        return self._selections[key]
+
+    @cached_property
+    def tables(self) -> dict[str, list[Table]]:
+        """The status tables that each speaker printed, in order of time."""
+        printed = self.observations.filter(pl.col("observed_by").is_in(SNAPSHOTS) & pl.col("ts").is_not_null())
+        moments = printed.group_by("speaker", "ts").agg(
+            pl.col("source_path").first(), pl.col("byte_offset").min()
+        ).sort("speaker", "ts")  # fmt: skip
+        found: dict[str, list[Table]] = {}
+        for speaker, *table in moments.iter_rows():
+            found.setdefault(speaker, []).append((table[0], table[1], table[2]))
+        return found
+
+    def table_after(self, speaker: str, moment: datetime) -> Table | None:
+        """The first table that a speaker printed after this time."""
+        tables = self.tables.get(speaker, [])
+        position = bisect_right(tables, moment, key=lambda table: table[0])
+        return tables[position] if position < len(tables) else None
+
+    @cached_property
+    def sizes_of(self) -> dict[str, pl.DataFrame]:
+        """The rows of ``sizes`` by reflector."""
+        parts = self.sizes.partition_by("reflector", as_dict=True, maintain_order=True)
+        return {str(key[0]): frame for key, frame in parts.items()}
+
+    @cached_property
+    def seen(self) -> set[str]:
+        """Nodes of which anything was collected."""
+        return set(self.end_counts) | set(self.facts.records["node"].drop_nulls().unique())
+
+    @cached_property
+    def registered(self) -> dict[str, set[str]]:
+        """Addresses of the Node resources, with the nodes that have them."""
+        found: dict[str, set[str]] = {}
+        for address, node in registered_addresses(self.facts):
+            found.setdefault(address, set()).add(node)
+        return found
+
+    @cached_property
+    def expected(self) -> set[tuple[str, str]]:
+        """(node, far node) of all sessions inside the cluster that the latest inventory asks for."""
+        wanted, _, _ = expected_of(self.facts)
+        return {(session.node, session.peer_node) for session in wanted if session.peer_node}
+
+    @cached_property
+    def missing(self) -> list[Missing]:
+        """Sessions that the inventory asks for and that were never seen."""
+        return find_missing(self.facts, self.book, self.observations)
+
+    @cached_property
+    def inventory(self) -> bool:
+        """Whether Node resources were collected."""
+        return bool((self.facts.resources["kind"] == "Node").any())
