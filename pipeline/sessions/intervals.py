@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from pipeline.sessions.coverage import session_stretches
 from pipeline.sessions.facts import TIME, ClusterFacts
@@ -27,6 +29,7 @@ SCHEMA: dict[str, Any] = {
     "bgp_state": pl.String, "observed_by": pl.String, "observations": pl.UInt32,
     "is_first": pl.Boolean, "source_path": pl.String, "byte_offset": pl.UInt64,
 }  # fmt: skip
+_SAME = ("status", "stretch_start")
 _HOW = {"log": "log", "probe": "probe"}
 
 
@@ -46,8 +49,8 @@ def build_intervals(
     whole = pl.concat([closed, _holes(closed)], how="diagonal_relaxed").filter(pl.col("state") != GONE)
     return (
         whole.with_columns(cluster=pl.lit(facts.cluster))
+        .sort([KEY, "started_at"], nulls_last=False, maintain_order=True)
         .select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
-        .sort([*END, "started_at"], nulls_last=False)
     )
 
 
@@ -68,51 +71,92 @@ def _in_stretches(observations: pl.DataFrame, stretches: pl.DataFrame) -> pl.Dat
 
 def _runs(observations: pl.DataFrame) -> pl.DataFrame:
     """Neighbouring observations of one end with the same status and stretch, as one row each."""
-    changed = (pl.col("status") != pl.col("status").shift(1).over(KEY)).fill_null(True) | (
-        pl.col("stretch_start").ne_missing(pl.col("stretch_start").shift(1).over(KEY))
-    )
-    error = pl.col("error").drop_nulls()
-    explained = pl.col("error").is_not_null()
-    witness = (
-        pl.coalesce(pl.col("byte_offset").filter(explained).first(), pl.col("byte_offset").first()),
-        pl.coalesce(pl.col("source_path").filter(explained).first(), pl.col("source_path").first()),
-    )
-    return (
-        observations.with_columns(_run=changed.cum_sum().over(KEY))
-        .group_by([KEY, "_run"], maintain_order=True)
-        .agg(
-            pl.col(*END).first(), pl.col("node", "peer", "peer_node", "protocol").drop_nulls().first(),
-            state=pl.col("status").first(), started_at=pl.col("ts").first(), last_seen=pl.col("ts").last(),
-            stretch_end=pl.col("stretch_end").last(), stretch_start=pl.col("stretch_start").last(),
-            how=pl.col("observed_by").first(), first_error=error.first(), last_error=error.last(),
-            errors=error.unique(maintain_order=True),
-            bgp_state=pl.col("bgp_state").drop_nulls().last(),
-            observed_by=pl.col("observed_by").filter(pl.col("rank") == pl.col("rank").max()).first(),
-            observations=pl.len(),
-            _reason=pl.col("category").filter(~pl.col("category").is_in(SOFT)).last(),
-            _soft=pl.col("category").filter(pl.col("category") != BARE).last(),
-            source_path=witness[1], byte_offset=witness[0],
-        )
-        .with_columns(
-            category=pl.when(pl.col("state") == UP).then(pl.lit(HEALTHY))
-            .when(pl.col("state") == DOWN).then(pl.coalesce("_reason", "_soft", pl.lit(BARE))),
-            how=pl.col("how").replace_strict(_HOW, default="snapshot", return_dtype=pl.String),
-            is_first=pl.int_range(pl.len()).over(KEY) == 0,
-        )
+    changed = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift(1)) for name in (KEY, *_SAME))
+    begins = observations.select(changed.arg_true()).to_series().to_numpy()
+    rows = _Rows(observations, begins.astype(np.int64))
+    category, explained = pl.col("category"), pl.col("error").is_not_null()
+    best = pl.col("rank") == rows.largest("rank")
+    witness, start = rows.first(explained), rows.begins
+    return pl.DataFrame({
+        **{name: rows.of(name, start) for name in (KEY, *END)},
+        **{name: rows.of(name, rows.first(pl.col(name).is_not_null())) for name in ("node", "peer", "peer_node", "protocol")},
+        "state": rows.of("status", start), "started_at": rows.of("ts", start),
+        "stretch_end": rows.of("stretch_end", start), "stretch_start": rows.of("stretch_start", start),
+        "how": rows.of("observed_by", start), "first_error": rows.of("error", witness),
+        "last_error": rows.of("error", rows.last(explained)), "errors": rows.distinct("error"),
+        "bgp_state": rows.of("bgp_state", rows.last(pl.col("bgp_state").is_not_null())),
+        "observed_by": rows.of("observed_by", rows.first(best)), "observations": rows.counts,
+        "_reason": rows.of("category", rows.last(~category.is_in(SOFT))),
+        "_soft": rows.of("category", rows.last(category != BARE)),
+        "_source": rows.of("source_path", witness), "_offset": rows.of("byte_offset", witness),
+        "source_path": rows.of("source_path", start), "byte_offset": rows.of("byte_offset", start),
+    }).with_columns(
+        category=pl.when(pl.col("state") == UP).then(pl.lit(HEALTHY))
+        .when(pl.col("state") == DOWN).then(pl.coalesce("_reason", "_soft", pl.lit(BARE))),
+        how=pl.col("how").replace_strict(_HOW, default="snapshot", return_dtype=pl.String),
+        is_first=pl.col(KEY).ne_missing(pl.col(KEY).shift(1)),
+        source_path=pl.coalesce("_source", "source_path"), byte_offset=pl.coalesce("_offset", "byte_offset"),
     )  # fmt: skip
+
+
+class _Rows:
+    """Runs of neighbouring rows, and which row of each run is wanted: much faster than grouping them."""
+
+    def __init__(self, frame: pl.DataFrame, begins: NDArray[np.int64]) -> None:
+        self._frame, self._first = frame, begins
+        self._number = np.arange(frame.height)
+        self.begins = pl.Series(begins)
+        self.counts = pl.Series(np.diff(begins, append=frame.height))
+
+    def _mask(self, condition: pl.Expr) -> NDArray[np.bool_]:
+        return self._frame.select(condition.fill_null(False)).to_series().to_numpy()
+
+    def first(self, condition: pl.Expr) -> pl.Series:
+        """The first row of each run that meets the condition; null where none does."""
+        none = self._frame.height
+        found = pl.Series(np.minimum.reduceat(np.where(self._mask(condition), self._number, none), self._first))
+        return found.set(found == none, None)
+
+    def last(self, condition: pl.Expr) -> pl.Series:
+        """The last row of each run that meets the condition; null where none does."""
+        found = pl.Series(np.maximum.reduceat(np.where(self._mask(condition), self._number, -1), self._first))
+        return found.set(found == -1, None)
+
+    def largest(self, name: str) -> pl.Series:
+        """For each row the largest number of its run."""
+        numbers = self._frame[name].to_numpy()
+        return pl.Series(np.repeat(np.maximum.reduceat(numbers, self._first), self.counts.to_numpy()))
+
+    def of(self, name: str, rows: pl.Series) -> pl.Series:
+        """The values of a column in these rows."""
+        return self._frame[name].gather(rows)
+
+    def distinct(self, name: str) -> pl.Series:
+        """The different values of each run, in order, as a list."""
+        run = pl.Series("_run", np.repeat(np.arange(len(self._first)), self.counts.to_numpy()))
+        told = pl.DataFrame([run, self._frame[name]]).drop_nulls().unique(maintain_order=True)
+        lists = told.group_by("_run", maintain_order=True).agg(name)
+        place = np.full(len(self._first), -1)
+        place[lists["_run"].to_numpy()] = np.arange(lists.height)
+        known = pl.Series(place)
+        return lists[name].gather(known.set(known == -1, None)).fill_null([])
 
 
 def _closed(runs: pl.DataFrame, data_end: object, settings: SessionSettings) -> pl.DataFrame:
     """Give each run its end: the next run of the end, the end of coverage, or the end of the data."""
 
+    # The runs of one end lie beside each other.
+    followed = pl.col(KEY) == pl.col(KEY).shift(-1)
+
     def after(name: str) -> pl.Expr:
-        return pl.col(name).shift(-1).over(KEY)
+        return pl.when(followed).then(pl.col(name).shift(-1))
 
     same = (after("stretch_start") == pl.col("stretch_start")).fill_null(False)
     is_last = after("state").is_null()
     hole = after("started_at").is_not_null() & ~same
     lost = is_last & (pl.lit(data_end, dtype=TIME) - pl.col("stretch_end") > settings.snapshot_gap).fill_null(False)
-    before_same = (pl.col("stretch_start").shift(1).over(KEY) == pl.col("stretch_start")).fill_null(False)
+    earlier = pl.when(pl.col(KEY) == pl.col(KEY).shift(1)).then(pl.col("stretch_start").shift(1))
+    before_same = (earlier == pl.col("stretch_start")).fill_null(False)
     return runs.with_columns(
         ended_at=pl.when(same).then(after("started_at")).otherwise(pl.col("stretch_end")),
         how_ended=pl.when(same).then(after("how")).when(hole | lost).then(pl.lit("unobserved"))
@@ -128,7 +172,7 @@ def _holes(closed: pl.DataFrame) -> pl.DataFrame:
     return closed.filter(
         pl.col("_hole_to").is_not_null() & (pl.col("_hole_to") > pl.col("ended_at")) & (pl.col("state") != GONE)
     ).select(
-        *END, "node", "protocol", "peer", "peer_node",
+        KEY, *END, "node", "protocol", "peer", "peer_node",
         state=pl.lit(UNKNOWN), started_at="ended_at", ended_at="_hole_to", how_started=pl.lit("unobserved"),
         how_ended="_hole_how", observations=pl.lit(0), is_first=pl.lit(False),
     )  # fmt: skip
