@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest.mock import patch
 
 from pipeline.errors import NotPublishedError
 from pipeline.warehouse.reader import open_snapshot
@@ -71,10 +72,13 @@ class Campaign:
 
     def run(self, faults: int, say: Callable[[str], None]) -> Outcome:
         """Disturb ``faults`` times, then let one job finish and compare with an undisturbed one."""
-        started = time.monotonic()
         # the writers of this world may pause for long within a line: what they began is not taken for a line
         patient = {"PEERSCOPE_UNFINISHED_SECONDS": "86400"}
-        os.environ.update({"PEERSCOPE_FREE_BYTES": "0", "PEERSCOPE_LOCK_SECONDS": "0", **patient})
+        with patch.dict(os.environ, {"PEERSCOPE_FREE_BYTES": "0", "PEERSCOPE_LOCK_SECONDS": "0", **patient}):
+            return self._run(faults, say)
+
+    def _run(self, faults: int, say: Callable[[str], None]) -> Outcome:
+        started = time.monotonic()
         self.world.add()
         code = self._timed()
         self._expect("a first run", 0 if code == 3 else code)  # 3: the first file of this seed is noise alone
