@@ -27,6 +27,7 @@ FLAP = timedelta(seconds=300)
 LASTING = frozenset({"md5_kernel_setup_failed", "cannot_assign_address"})
 SOFT = frozenset({BARE, "connection_reset", "connection_closed", "neighbor_lost", "connect_timeout"})
 
+LATER = int(np.iinfo(np.int64).max)
 _WINDOW, _PLANNED_WINDOW, _FLAP = span(WINDOW), span(PLANNED_WINDOW), span(FLAP)
 
 
@@ -37,9 +38,8 @@ class Cluster:
     reason: str
     work: str | None
     failures: list[int] = field(default_factory=list)
-    sessions: set[int] = field(default_factory=set)
-    nodes: set[str] = field(default_factory=set)
-    first_start: int = NEVER
+    nodes: set[int] = field(default_factory=set)
+    first_start: int = LATER
     last_start: int = NEVER
     last_end: int = NEVER
     is_open: bool = False
@@ -54,29 +54,24 @@ class Cluster:
         return cluster
 
     def take(self, failure: int, session: int, begun: int, ended: int) -> None:
-        """Add one failure."""
+        """Add one failure; ``nodes`` and ``first_start`` are only asked for, and set, when all are there."""
         self.failures.append(failure)
-        self.sessions.add(session)
-        if begun != NEVER:
-            self._span(begun, begun)
+        if begun > self.last_start:
+            self.last_start = begun
         if ended == NEVER:
             self.is_open = True
             return
-        self.last_end = max(self.last_end, ended)
+        if ended > self.last_end:
+            self.last_end = ended
         if ended > self.session_ends.get(session, NEVER):
             self.session_ends[session] = ended
-
-    def _span(self, first: int, last: int) -> None:
-        if first != NEVER and (self.first_start == NEVER or first < self.first_start):
-            self.first_start = first
-        self.last_start = max(self.last_start, last)
 
     def absorb(self, other: Cluster) -> None:
         """Add all failures of another cluster."""
         self.failures += other.failures
-        self.sessions |= other.sessions
         self.nodes |= other.nodes
-        self._span(other.first_start, other.last_start)
+        self.first_start = min(self.first_start, other.first_start)
+        self.last_start = max(self.last_start, other.last_start)
         self.last_end = max(self.last_end, other.last_end)
         self.is_open |= other.is_open
         for session, ended in other.session_ends.items():
@@ -127,7 +122,10 @@ def clustered(losses: Losses, work: Ints, owner: Ints) -> list[Cluster]:
         latest[one] = latest[other] = home
     live = [cluster for cluster in clusters if cluster.merged_into is None]
     for cluster in live:
-        cluster.nodes.update(*(losses.pairs[session] for session in cluster.sessions))
+        mine = np.array(cluster.failures, np.int64)
+        cluster.nodes.update(np.unique(np.r_[near[mine], far[mine]]).tolist())
+        starts = losses.started[mine]
+        cluster.first_start = int(starts[starts != NEVER].min(initial=LATER))
     return _with_soft_joined(live)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from pipeline.findings.columns import NEVER, Bools, Coded, Ints, coded, micros, micros_of, span
-from pipeline.findings.losses import ENDS, NONE, Losses, Pair, most_telling
+from pipeline.findings.losses import ENDS, NONE, Losses, most_telling
 
 LATEST = datetime(9999, 1, 1, tzinfo=UTC)
 STARTUP = timedelta(seconds=90)
@@ -57,17 +57,16 @@ def build_failures(intervals: pl.DataFrame, data_end: datetime | None) -> Losses
     """All failures of sessions, in order of time; start-up and removed ends left out."""
     if intervals.is_empty():
         return NONE
-    pairs, session, speaker = _sessions(intervals)
+    names, sides, session, speaker = _sessions(intervals)
     started = micros(intervals["started_at"])
-    both_since = _both_since(session, speaker, started, len(pairs))
+    both_since = _both_since(session, speaker, started, len(sides[0]))
     down = _down(intervals, session, speaker, started)
     if not len(down.row):
         return NONE
     new = _begins(down)
     first = np.flatnonzero(new)
-    ends = intervals.select(*(name for name in ENDS if name != "is_open"))[down.row].with_columns(
-        is_open=pl.Series(down.is_open)
-    )
+    told = intervals.select(*(name for name in ENDS if name != "is_open"))[down.row]
+    ends = told.with_columns(is_open=pl.Series(down.is_open)).select(*ENDS)
     began, ended = _times(down, ends, first, np.cumsum(new) - 1)
     category = most_telling(coded(ends["category"]), first)
     had_up = np.logical_or.reduceat(down.had_up, first)
@@ -75,30 +74,25 @@ def build_failures(intervals: pl.DataFrame, data_end: datetime | None) -> Losses
     startup = _is_startup(ends, first, category, (began, ended, since), had_up, data_end)
     keep = np.flatnonzero(~startup)
     order = keep[np.lexsort((down.session[first][keep], began[keep]))]
-    whole = Losses(ends, first, pairs, down.session[first], began, ended, had_up)
+    whole = Losses(ends, first, names, sides, down.session[first], began, ended, had_up)
     chosen = whole.ends_of(order)
     counts = whole.counts[order]
     return Losses(
-        ends[chosen], np.cumsum(counts) - counts, pairs, whole.session[order], began[order], ended[order],
+        ends[chosen], np.cumsum(counts) - counts, names, sides, whole.session[order], began[order], ended[order],
         had_up[order],
     )  # fmt: skip
 
 
-def _sessions(intervals: pl.DataFrame) -> tuple[list[Pair], Ints, Ints]:
-    """The unordered pairs of the two ends, in order; for each stretch its pair and its speaker."""
-    speaker = coded(intervals["speaker"])
-    far = coded(intervals.select(
-        pl.coalesce("peer_node", pl.lit("@") + pl.col("peer"), pl.lit("#") + pl.col("end")).alias("far")
-    ).to_series())  # fmt: skip
-    distinct, place = np.unique(speaker.codes * len(far.values) + far.codes, return_inverse=True)
-    names = [_pair(speaker.values[way // len(far.values)], far.values[way % len(far.values)]) for way in distinct]
-    pairs = sorted(set(names))
-    number = {pair: k for k, pair in enumerate(pairs)}
-    return pairs, np.array([number[name] for name in names], np.int64)[place], speaker.codes
-
-
-def _pair(one: str, other: str) -> Pair:
-    return (one, other) if one <= other else (other, one)
+def _sessions(intervals: pl.DataFrame) -> tuple[list[str], tuple[Ints, Ints], Ints, Ints]:
+    """The names in sessions, the unordered pairs of them, in order; for each stretch its pair and its speaker."""
+    far = pl.coalesce("peer_node", pl.lit("@") + pl.col("peer"), pl.lit("#") + pl.col("end"))
+    told = intervals.select("speaker", far.alias("far"))
+    both = coded(pl.concat([told["speaker"], told["far"].rename("speaker")]))
+    near, other = both.codes[: intervals.height], both.codes[intervals.height :]
+    low, high, width = np.minimum(near, other), np.maximum(near, other), len(both.values)
+    distinct, session = np.unique(low * width + high, return_inverse=True)
+    # The first of the coded values is None, which no session has.
+    return both.values[1:], (distinct // width - 1, distinct % width - 1), session, near
 
 
 def _both_since(session: Ints, speaker: Ints, started: Ints, sessions: int) -> Ints:

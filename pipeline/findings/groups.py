@@ -111,10 +111,11 @@ def _from_protocols(facts: ClusterFacts, book: AddressBook, intervals: pl.DataFr
     ends = intervals.filter(pl.col("node").is_not_null() & pl.col("protocol").is_not_null())
     seen = []
     for node, protocol, peer in ends.select("node", "protocol", "peer").unique(maintain_order=True).iter_rows():
-        told = configured.get(node, {}).get(protocol, {})
+        told = configured[node].get(protocol, {}) if node in configured else {}
         seen.append(
             inventory.ProtocolSeen(node, protocol, peer, bool(told.get("rr_client")), bool(told.get("has_password")))
-        )
+            if told else inventory.ProtocolSeen(node, protocol, peer)
+        )  # fmt: skip
     guessed = inventory.groups_from_protocols(seen, book.node_of)
     known = any("has_password" in peer for peers in configured.values() for peer in peers.values())
     return [

@@ -90,13 +90,15 @@ class Losses:
     """Failures, in order, and their ends.
 
     ``ends`` has the columns of :class:`End`; the ends of failure ``k`` are its rows from ``first[k]`` on, up to
-    those of the next. ``session[k]`` is a position in ``pairs`` (distinct, in order); ``started`` and ``ended``
-    are microseconds, ``NEVER`` where unknown, or while the failure lasts.
+    those of the next. ``sides`` are the two names of each session, as positions in ``names`` (both distinct and in
+    order); ``session[k]`` is a position in these. ``started`` and ``ended`` are microseconds, ``NEVER`` where
+    unknown, or while the failure lasts.
     """
 
     ends: pl.DataFrame
     first: Ints
-    pairs: list[Pair]
+    names: list[str]
+    sides: tuple[Ints, Ints]
     session: Ints
     started: Ints
     ended: Ints
@@ -116,16 +118,10 @@ class Losses:
         return np.repeat(np.arange(len(self)), self.counts)
 
     @cached_property
-    def names(self) -> list[str]:
-        """The different names in sessions, in order."""
-        return sorted({name for pair in self.pairs for name in pair})
-
-    @cached_property
-    def sides(self) -> tuple[Ints, Ints]:
-        """For each of ``pairs`` the positions of its two names in ``names``."""
-        number = {name: k for k, name in enumerate(self.names)}
-        both = np.array([(number[one], number[other]) for one, other in self.pairs], np.int64).reshape(-1, 2)
-        return both[:, 0], both[:, 1]
+    def pairs(self) -> list[Pair]:
+        """The sessions by name."""
+        one, other = self.sides
+        return [(self.names[k], self.names[n]) for k, n in zip(one.tolist(), other.tolist(), strict=True)]
 
     def ends_of(self, failures: Ints) -> Ints:
         """The rows of the ends of these failures, in their order."""
@@ -190,7 +186,7 @@ class Losses:
 
     def end(self, row: int) -> End:
         """One end."""
-        values = dict(zip(ENDS, self.ends.select(list(ENDS)).row(row), strict=True))
+        values = self.ends.row(row, named=True)
         return End(**{**values, "errors": tuple(values["errors"] or ())})
 
     @cached_property
@@ -231,8 +227,10 @@ def losses_of(rows: list[tuple[Pair, list[End]]], starts: Ints) -> Losses:
     counts = np.array([len(found) for _, found in rows], np.int64)
     number = len(rows)
     frame = pl.DataFrame([(*end,) for end in ends], schema=ENDS, orient="row")
+    names = sorted({name for pair, _ in rows for name in pair})
+    sides = np.array([[names.index(name) for name in pair] for pair, _ in rows], np.int64).reshape(-1, 2)
     return Losses(
-        frame, np.cumsum(counts) - counts, [pair for pair, _ in rows], np.arange(number), starts,
+        frame, np.cumsum(counts) - counts, names, (sides[:, 0], sides[:, 1]), np.arange(number), starts,
         np.full(number, np.iinfo(np.int64).min), np.zeros(number, np.bool_),
     )  # fmt: skip
 

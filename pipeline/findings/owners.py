@@ -40,8 +40,8 @@ def _is_mesh(losses: Losses) -> Bools:
 def _names(losses: Losses) -> tuple[Ints, Coded]:
     """The nodes and addresses of the two ends of each failure, each once: the failure, and the name."""
     told = [losses.ends[name] for name in ("node", "peer", "peer_node")]
-    pairs = pl.DataFrame(losses.pairs, schema=["one", "other"], orient="row")[losses.session]
-    told += [pairs[name].str.strip_chars_start("@") for name in pairs.columns]
+    speakers = pl.Series(losses.names, dtype=pl.String).str.strip_chars_start("@")
+    told += [speakers.gather(side[losses.session]) for side in losses.sides]
     names = coded(pl.concat([texts.rename("name") for texts in told]))
     each = np.arange(len(losses))
     failures = np.concatenate([losses.failure, losses.failure, losses.failure, each, each])

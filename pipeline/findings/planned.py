@@ -138,13 +138,13 @@ def _all_said(losses: Losses) -> Ints:
 
 def _by_name(losses: Losses, failures: Ints, names: Iterable[str]) -> Iterator[tuple[str, Ints]]:
     """Those of ``names`` that stand in the sessions of failures, with the positions in ``failures``."""
+    one, other = (side[losses.session[failures]] for side in losses.sides)
+    both = np.concatenate([one, other[one != other]])
+    rows = np.concatenate([np.arange(len(failures)), np.flatnonzero(one != other)])
+    order = np.argsort(both, kind="stable")
+    ordered = both[order]
     wanted = set(names)
-    sessions = losses.session[failures]
-    order = np.argsort(sessions, kind="stable")
-    known, begins = np.unique(sessions[order], return_index=True)
-    parts = np.split(order, begins[1:])
-    found: dict[str, list[Ints]] = {}
-    for session, part in zip(known.tolist(), parts, strict=False):
-        for name in wanted.intersection(losses.pairs[session]):
-            found.setdefault(name, []).append(part)
-    return ((name, np.concatenate(rows)) for name, rows in found.items())
+    for code in (k for k, name in enumerate(losses.names) if name in wanted):
+        begin, end = np.searchsorted(ordered, [code, code + 1])
+        if begin < end:
+            yield losses.names[code], rows[order[begin:end]]

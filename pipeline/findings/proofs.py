@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
+from typing import Any
 
 import polars as pl
 
@@ -38,22 +40,22 @@ class Sign:
     fields: dict[str, str] = field(default_factory=dict)
 
 
+_QUOTED = ("message", "ts", "node", "peer", "source_path", "byte_offset")
+
+
 def proofs_of_records(records: pl.DataFrame, limit: int = PROOFS) -> tuple[Proof, ...]:
     """Quotes of the first records, one of each node and text as far as the limit goes."""
-    ordered = records.sort("ts", "source_path", "byte_offset", nulls_last=True)
-    spread = ordered.unique(["node", "rule"], keep="first", maintain_order=True)
-    chosen = (
-        spread
-        if spread.height >= limit
-        else pl.concat([spread, ordered]).unique(["source_path", "byte_offset"], keep="first", maintain_order=True)
-    )
-    return tuple(
-        Proof(
-            shortened(row["message"] or ""), row["ts"], row["node"], row["peer"], row["source_path"],
-            row["byte_offset"],
-        )
-        for row in chosen.head(limit).iter_rows(named=True)
-    )  # fmt: skip
+    ordered = records.sort("ts", "source_path", "byte_offset", nulls_last=True) if records.height > 1 else records
+    spread = ordered.unique(["node", "rule"], keep="first", maintain_order=True) if ordered.height > 1 else ordered
+    chosen = spread.select(_QUOTED).head(limit).rows()
+    if len(chosen) < limit:
+        places: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+        for row in chain(chosen, ordered.select(_QUOTED).iter_rows()):
+            if len(places) >= limit:
+                break
+            places.setdefault(row[4:], row)
+        chosen = list(places.values())
+    return tuple(Proof(shortened(text or ""), *told) for text, *told in chosen)
 
 
 def spread(places: Iterable[int], limit: int = PROOFS) -> list[int]:

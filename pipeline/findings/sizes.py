@@ -39,7 +39,8 @@ def build_sizes(
     counted = pl.concat([_from_tables(observations), _from_log(observations, intervals)], how="vertical_relaxed")
     rows: list[dict[str, Any]] = []
     for group, hub in centres:
-        for row in counted.filter(pl.col("node") == hub).sort("ts", nulls_last=False).iter_rows(named=True):
+        mine = counted.filter(pl.col("node") == hub).sort("ts", nulls_last=False, maintain_order=True)
+        for row in mine.iter_rows(named=True):
             limit = key_limit(nodes, hub, row["ts"])
             rows.append({
                 "ts": row["ts"], "cluster": cluster, "group_name": group.name, "reflector": hub,
@@ -48,14 +49,16 @@ def build_sizes(
                 "md5_peers": _md5_peers(group, row["configured"], md5_protocols.get(hub)),
                 "md5_key_limit": limit,
             })  # fmt: skip
-    return pl.DataFrame(rows, schema=SCHEMA, orient="row").sort("ts", "group_name", "reflector", nulls_last=False)
+    return pl.DataFrame(rows, schema=SCHEMA, orient="row").sort(
+        "ts", "group_name", "reflector", nulls_last=False, maintain_order=True
+    )
 
 
 def _from_tables(observations: pl.DataFrame) -> pl.DataFrame:
     tables = observations.filter(
         pl.col("observed_by").is_in(SNAPSHOTS) & (pl.col("status") != GONE) & pl.col("node").is_not_null()
     )
-    counted = tables.group_by("node", "observed_by", "ts").agg(
+    counted = tables.group_by("node", "observed_by", "ts", maintain_order=True).agg(
         configured=pl.col("end").n_unique(), established=pl.col("end").filter(pl.col("status") == UP).n_unique()
     )
     full = pl.col("configured") * 2 >= pl.col("configured").max().over("node", "observed_by")

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from pipeline.findings.columns import NEVER, Bools, Coded, Ints, coded, micros, numbered
+from pipeline.findings.columns import NEVER, Bools, Coded, Ints, coded, micros
 from pipeline.findings.expected import Missing, expected_of, find_missing
 from pipeline.findings.groups import Group
 from pipeline.findings.losses import Losses
@@ -119,33 +119,30 @@ class World:
         return found
 
     @cached_property
-    def _protocols_up(self) -> dict[tuple[str, str], list[str]]:
-        """Protocols that were ever up, by speaker and address of the peer, in order of their rows."""
+    def _protocols_up(self) -> pl.DataFrame:
+        """The first two protocols that were ever up, by speaker and address of the peer, in order of their rows."""
         up = self.intervals.filter(
             (pl.col("state") == "up") & pl.col("peer").is_not_null() & pl.col("protocol").is_not_null()
         )
-        found: dict[tuple[str, str], list[str]] = {}
         distinct = up.select("speaker", "peer", "protocol").unique(maintain_order=True)
-        for speaker, peer, protocol in distinct.iter_rows():
-            found.setdefault((speaker, peer), []).append(protocol)
-        return found
+        return distinct.group_by("speaker", "peer", maintain_order=True).agg(
+            _one=pl.col("protocol").first(), _other=pl.col("protocol").slice(1, 1).first()
+        )
 
     def twins(self, losses: Losses) -> Coded:
         """For each end another protocol of its daemon to the same address that was ever up."""
         if losses not in self._twins:
-            first, codes = numbered(*(losses.column(name) for name in ("speaker", "peer", "protocol")))
-            ways = losses.ends.select("speaker", "peer", "protocol")[first].iter_rows()
-            self._twins[losses] = Coded(codes, [self._twin(*way) for way in ways])
+            told = losses.ends.select("speaker", "peer", "protocol").join(
+                self._protocols_up, on=["speaker", "peer"], how="left", maintain_order="left"
+            )
+            differs = pl.col("protocol") != pl.col("_one")
+            twin = pl.when(differs).then("_one").when(pl.col("protocol").is_not_null()).then("_other")
+            self._twins[losses] = coded(told.select(twin.alias("twin")).to_series())
         return self._twins[losses]
 
     @cached_property
     def _twins(self) -> dict[Losses, Coded]:
         return {}
-
-    def _twin(self, speaker: str, peer: str | None, protocol: str | None) -> str | None:
-        if peer is None or protocol is None:
-            return None
-        return next((name for name in self._protocols_up.get((speaker, peer), ()) if name != protocol), None)
 
     @cached_property
     def records(self) -> pl.DataFrame:

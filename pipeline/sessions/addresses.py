@@ -109,12 +109,13 @@ def _deduced(facts: ClusterFacts, node_of: dict[str, str]) -> Iterator[tuple[str
     pairs = facts.states.filter(pl.col("node").is_not_null() & pl.col("peer").is_not_null())
     neighbours: dict[str, set[str]] = {}
     callers: dict[str, set[str]] = {}
-    for node, peer in pairs.select("node", "peer").unique().iter_rows():
-        far = node_of.get(peer)
-        if node not in named and far is not None:
-            neighbours.setdefault(node, set()).add(far)
-        if node in named and far is None:
-            callers.setdefault(peer, set()).add(node)
+    is_named, is_known = pl.col("node").is_in(list(named)), pl.col("peer").is_in(list(node_of))
+    distinct = pairs.select("node", "peer").unique()
+    for node, peer in distinct.filter(~is_named & is_known).iter_rows():
+        neighbours.setdefault(node, set()).add(node_of[peer])
+    # In a mesh most sessions name an unknown address; without a node that lacks its own they need no look.
+    for node, peer in distinct.filter(is_named & ~is_known & pl.lit(bool(neighbours))).iter_rows():
+        callers.setdefault(peer, set()).add(node)
     for node, found in sorted(neighbours.items()):
         alike = [address for address, nodes in callers.items() if nodes == found]
         rivals = [other for other, nodes in neighbours.items() if nodes == found]

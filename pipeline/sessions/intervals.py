@@ -30,6 +30,7 @@ SCHEMA: dict[str, Any] = {
     "is_first": pl.Boolean, "source_path": pl.String, "byte_offset": pl.UInt64,
 }  # fmt: skip
 _SAME = ("status", "stretch_start")
+_NAMED = ("node", "peer", "peer_node", "protocol")
 _HOW = {"log": "log", "probe": "probe"}
 
 
@@ -79,7 +80,7 @@ def _runs(observations: pl.DataFrame) -> pl.DataFrame:
     witness, start = rows.first(explained), rows.begins
     return pl.DataFrame({
         **{name: rows.of(name, start) for name in (KEY, *END)},
-        **{name: rows.of(name, rows.first(pl.col(name).is_not_null())) for name in ("node", "peer", "peer_node", "protocol")},
+        **{name: rows.of(name, rows.first(pl.col(name).is_not_null())) for name in _NAMED},
         "state": rows.of("status", start), "started_at": rows.of("ts", start),
         "stretch_end": rows.of("stretch_end", start), "stretch_start": rows.of("stretch_start", start),
         "how": rows.of("observed_by", start), "first_error": rows.of("error", witness),

@@ -188,8 +188,9 @@ def _without_collisions(dated: pl.DataFrame, settings: SessionSettings) -> pl.Da
     ordered = dated.sort([KEY, "ts"], maintain_order=True)
     lost = (
         (pl.col("status") == UP)
-        & (pl.col("status").shift(-1).over(KEY) == DOWN)
-        & (pl.col("ts").shift(-1).over(KEY) - pl.col("ts") < settings.least_up)
+        & (pl.col(KEY).shift(-1) == pl.col(KEY))
+        & (pl.col("status").shift(-1) == DOWN)
+        & (pl.col("ts").shift(-1) - pl.col("ts") < settings.least_up)
     ).fill_null(False)
     return ordered.with_columns(status=pl.when(lost).then(pl.lit(DOWN)).otherwise("status"))
 
