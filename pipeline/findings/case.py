@@ -113,9 +113,9 @@ class Case:
     @cached_property
     def seen_at_both(self) -> Bools:
         """For each failing session whether both its ends were observed."""
-        names = self.incident.losses.names
-        one, other = (Coded(side, names).among(self.world.end_counts) for side in self.incident.sides)
-        return np.asarray(one & other, np.bool_)
+        seen = self.world.seen_names(self.incident.losses)
+        one, other = self.incident.sides
+        return np.asarray(seen[one] & seen[other], np.bool_)
 
     @cached_property
     def unseen(self) -> tuple[str, ...]:
@@ -146,7 +146,8 @@ class Case:
             return mine[np.flatnonzero(np.isin(mine["row"].to_numpy(), records.frame["row"].to_numpy()))]
         begun, done = self.window
         names = self.names if where != "anywhere" and self.names else None
-        return records.part(None if names is None else frozenset(names), micros_of(begun), micros_of(done))
+        chosen = None if names is None else frozenset(names)
+        return records.part(chosen, micros_of(begun), micros_of(done))
 
     @cached_property
     def _failing_with(self) -> dict[str, set[str]]:

@@ -76,7 +76,8 @@ def combinations(*columns: Coded) -> list[tuple[Any, ...]]:
 
 def micros(moments: pl.Series) -> Ints:
     """Times as microseconds; ``NEVER`` where none is known."""
-    return moments.dt.epoch("us").fill_null(NEVER).to_numpy().astype(np.int64)
+    # What numpy calls "not a time" is the smallest number, too.
+    return moments.to_numpy().astype("datetime64[us]").astype(np.int64)
 
 
 def micros_of(moment: datetime | None) -> int:

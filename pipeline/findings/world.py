@@ -27,30 +27,35 @@ Table = tuple[datetime, str | None, int | None]
 """When a status table was printed, and where it stands."""
 
 
-@dataclass(frozen=True, slots=True)
+class Records:
+    """All records of a cluster, numbered in a column ``row``, by which those of an incident are found again."""
+
+    def __init__(self, records: pl.DataFrame) -> None:
+        self.frame = records.with_row_index("row")
+        self.ts = micros(records["ts"])
+        self.node = coded(records["node"])
+
+
 class Selection:
-    """Records that have something in common; times are microseconds."""
+    """Records that have something in common."""
 
-    frame: pl.DataFrame
-    ts: Ints
-    node: Coded
-    silent: Bools
-
-    @classmethod
-    def of(cls, frame: pl.DataFrame) -> Selection:
-        """The records of a frame."""
-        silent = frame["category"].is_in(SILENT).fill_null(False).to_numpy()
-        return cls(frame, micros(frame["ts"]), coded(frame["node"]), silent)
+    def __init__(self, frame: pl.DataFrame, records: Records) -> None:
+        loud = frame.filter(~pl.col("category").is_in(SILENT)) if frame.height else frame
+        rows = loud["row"].to_numpy()
+        self.frame, self._loud, self._ts, self._node = frame, loud, records.ts[rows], records.node.at(rows)
 
     def part(self, names: Set[str] | None, begun: int, done: int) -> pl.DataFrame:
-        """Those from nodes of these names and within the times; what names no node or time is not left out."""
-        undated = self.ts == NEVER
-        chosen = ~self.silent & (undated | (self.ts >= begun))
+        """Those from nodes of these names and within the times, in microseconds.
+
+        What names no node or time is not left out, the ordinary steps of a session are.
+        """
+        undated = self._ts == NEVER
+        chosen = undated | (self._ts >= begun)
         if done != NEVER:
-            chosen &= undated | (self.ts <= done)
-        if names is not None:
-            chosen &= self.node.among({None, *names})
-        return self.frame[np.flatnonzero(chosen)] if chosen.any() else self.frame.clear()
+            chosen &= undated | (self._ts <= done)
+        if names is not None and chosen.any():
+            chosen &= self._node.among({None, *names})
+        return self._loud[np.flatnonzero(chosen)] if chosen.any() else self._loud.clear()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,17 @@ class World:
         """How many different ends each speaker has."""
         counted = self.intervals.group_by("speaker").agg(pl.col("end").n_unique())
         return dict(counted.iter_rows())
+
+    def seen_names(self, losses: Losses) -> Bools:
+        """For each of the names in sessions whether it is a speaker."""
+        if losses not in self._seen_names:
+            count = len(losses.names)
+            self._seen_names[losses] = np.fromiter((n in self.end_counts for n in losses.names), np.bool_, count)
+        return self._seen_names[losses]
+
+    @cached_property
+    def _seen_names(self) -> dict[Losses, Bools]:
+        return {}
 
     @cached_property
     def up(self) -> pl.DataFrame:
@@ -145,9 +161,14 @@ class World:
         return {}
 
     @cached_property
+    def numbered(self) -> Records:
+        """All records, arranged for the questions of incidents."""
+        return Records(self.facts.records)
+
+    @property
     def records(self) -> pl.DataFrame:
-        """All records, numbered in a column ``row``, by which those of an incident are found again."""
-        return self.facts.records.with_row_index("row")
+        """All records, numbered in a column ``row``."""
+        return self.numbered.frame
 
     @cached_property
     def worth_a_look(self) -> pl.DataFrame:
@@ -171,14 +192,14 @@ class World:
                 chosen = found.filter(pl.col("category").is_in(categories)) if categories else found
             else:
                 chosen = self.records.filter(pl.col("category").is_in(categories))
-            self._selections[key] = Selection.of(chosen)
+            self._selections[key] = Selection(chosen, self.numbered)
         return self._selections[key]
 
     def of_rule(self, rule: str) -> Selection:
         """Records that one rule read."""
         key = (f"rule {rule}", ("",))
         if key not in self._selections:
-            self._selections[key] = Selection.of(self.records.filter(pl.col("rule") == rule))
+            self._selections[key] = Selection(self.records.filter(pl.col("rule") == rule), self.numbered)
         return self._selections[key]
 
     @cached_property
