@@ -1,0 +1,66 @@
+"""Columns as numbers: what goes in comes out, and ends come in the order of quoting."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import polars as pl
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.findings.columns import NEVER, coded, combinations, distinct, micros, micros_of, moment_of
+from pipeline.findings.failures import build_failures
+from pipeline.findings.losses import NONE
+from pipeline.findings.proofs import spread
+from pipeline.sessions.facts import TIME
+from pipeline.sessions.intervals import SCHEMA
+
+NAMES = st.lists(st.sampled_from([None, "", "rr-1", "worker-2", "worker-10"]))
+
+
+@given(NAMES)
+def test_coded_texts_are_the_texts(names: list[str | None]) -> None:
+    column = coded(pl.Series(names, dtype=pl.String))
+    assert [column.values[k] for k in column.codes] == names
+    assert distinct(column) == sorted({name for name in names if name is not None})
+    assert column.among({"rr-1", None}).tolist() == [name in ("rr-1", None) for name in names]
+
+
+@given(NAMES)
+def test_combinations_come_in_the_order_of_their_first_rows(names: list[str | None]) -> None:
+    one, other = coded(pl.Series(names, dtype=pl.String)), coded(pl.Series(names[::-1], dtype=pl.String))
+    assert combinations(one, other) == list(dict.fromkeys(zip(names, names[::-1], strict=True)))
+    assert combinations(one, other, one) == list(dict.fromkeys(zip(names, names[::-1], names, strict=True)))
+
+
+def test_times_keep_their_microseconds_and_unknown_ones_stay_unknown() -> None:
+    moment = datetime(2024, 12, 18, 7, 0, 0, 34480, tzinfo=UTC)
+    numbers = micros(pl.Series([moment, None], dtype=TIME))
+    assert numbers.tolist() == [micros_of(moment), NEVER]
+    assert [moment_of(number) for number in numbers.tolist()] == [moment, None]
+
+
+def test_both_ends_that_overlap_are_one_failure() -> None:
+    begun = datetime(2024, 12, 18, 7, tzinfo=UTC)
+    rows = [
+        {"speaker": near, "end": f"to-{far}", "node": near, "peer_node": far, "state": state, "category": category,
+         "started_at": begun + timedelta(minutes=at), "ended_at": begun + timedelta(minutes=at + 5),
+         "how_started": "log", "how_ended": "log", "observed_by": "log", "errors": []}
+        for near, far in (("a", "b"), ("b", "a"))
+        for at, state, category in ((0, "up", "session_established"), (5, "down", "hold_timer_expired"))
+    ]  # fmt: skip
+    losses = build_failures(pl.DataFrame(rows, schema=SCHEMA, orient="row"), begun + timedelta(hours=1))
+    assert (len(losses), losses.counts.tolist(), losses.pairs) == (1, [2], [("a", "b")])
+    assert losses.had_been_up.all()
+    assert losses.ends_of(np.array([0])).tolist() == [0, 1]
+
+
+def test_no_failures_answer_every_question() -> None:
+    assert (len(NONE), NONE.pairs, NONE.shown) == (0, [], [])
+    assert NONE.rows(np.zeros(0, np.int64)).is_empty()
+
+
+def test_quotes_come_from_different_places() -> None:
+    assert spread([7, 7, 8, 7, 9, 8], limit=4) == [0, 2, 4]
+    assert spread([1, 1, 2, 3, 4, 1], limit=4) == [0, 2, 3, 4]
