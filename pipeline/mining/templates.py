@@ -23,7 +23,8 @@ SIMILARITY_OF_UNKNOWN = 0.7
 DEPTH = 8
 WILDCARD = "<*>"
 OVERFLOW = "<overflow>"
-SHAPES_EACH = 5
+MINED = 5_000
+BEGINNING = 3
 
 MINED_SCHEMA = pl.Schema({"shape_id": pl.UInt64, "template_id": pl.String})
 TEXTS_SCHEMA = pl.Schema(
@@ -48,8 +49,9 @@ def mine(shapes: pl.DataFrame, limit: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Mine all shapes (columns shape_id, shape, component, rule, category, severity).
 
     Returns the mapping shape → template and the texts, both sorted. A component with more than ``limit``
-    templates counts the rest under ``<overflow>``, so that memory and readers stay bounded; so does a rule with
-    more than ``SHAPES_EACH`` times as many shapes, because drain3 takes a quarter of a millisecond for each.
+    templates counts the rest under ``<overflow>``, so that memory and readers stay bounded. Of the shapes of a rule
+    (or of none) the first ``MINED`` are given to drain3, which compares each with all that begin alike: beyond
+    that a template is how a shape begins.
     """
     mined: list[tuple[int, str]] = []
     texts: dict[str, tuple[str | None, ...]] = {}
@@ -58,11 +60,11 @@ def mine(shapes: pl.DataFrame, limit: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     for (component, rule), group in ordered.group_by(["component", "rule"], maintain_order=True):
         rows = group.select("shape_id", "shape", "category", "severity").rows()
         similarity = SIMILARITY_OF_KNOWN if rule else SIMILARITY_OF_UNKNOWN
-        generalised = _generalise((row[1] for row in rows[: limit * SHAPES_EACH]), similarity)
-        generalised += [OVERFLOW] * (len(rows) - len(generalised))
+        generalised = _generalise((row[1] for row in rows[:MINED]), similarity)
+        generalised += [_beginning(row[1]) for row in rows[MINED:]]
         for (shape_id, _, category, severity), text in zip(rows, generalised, strict=True):
             identity = template_id(component, text)
-            if identity not in texts and (budget.get(component, 0) >= limit or text == OVERFLOW):
+            if identity not in texts and budget.get(component, 0) >= limit:
                 text, rule_of, category, severity = OVERFLOW, None, "unclassified", "info"
                 identity = template_id(component, text)
             else:
@@ -74,6 +76,12 @@ def mine(shapes: pl.DataFrame, limit: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     mapping = pl.DataFrame(mined, schema=MINED_SCHEMA, orient="row").sort("shape_id")
     rows_of_texts = [(identity, *columns) for identity, columns in texts.items()]
     return mapping, pl.DataFrame(rows_of_texts, schema=TEXTS_SCHEMA, orient="row").sort("template_id")
+
+
+def _beginning(shape: str) -> str:
+    """The first words of a shape, and a mark for the rest."""
+    words = shape.split(maxsplit=BEGINNING)
+    return " ".join([*words[:BEGINNING], WILDCARD]) if len(words) > BEGINNING else " ".join(words)
 
 
 def _generalise(shapes: Iterable[str], similarity: float) -> list[str]:

@@ -6,7 +6,7 @@ import random
 
 import polars as pl
 
-from pipeline.mining.templates import OVERFLOW, mine, template_id
+from pipeline.mining.templates import MINED, OVERFLOW, mine, template_id
 
 SCHEMA = {
     "shape_id": pl.UInt64,
@@ -26,6 +26,9 @@ CHATTY = [
 def shapes(texts: list[str], rule: str | None = None, component: str = "bird") -> pl.DataFrame:
     rows = [(number, text, component, rule, "benign", "info") for number, text in enumerate(texts)]
     return pl.DataFrame(rows, schema=SCHEMA, orient="row")
+
+
+LETTERS = str.maketrans("0123456789", "abcdefghij")
 
 
 def test_the_words_that_matter_stay() -> None:
@@ -64,6 +67,14 @@ def test_a_flood_of_shapes_is_bounded_and_still_counted() -> None:
     assert mined.height == 300
     assert texts.height == 21
     assert OVERFLOW in texts["template"].to_list()
+
+
+def test_beyond_what_is_mined_a_template_is_how_a_shape_begins() -> None:
+    frame = shapes([f"thing {n:05} was seen {n} times".translate(LETTERS) for n in range(MINED + 500)])
+    mined, texts = mine(frame, 100_000)
+    assert mined.height == frame.height
+    late = mined.filter(pl.col("shape_id") == frame.sort("shape")["shape_id"][-1])["template_id"][0]
+    assert texts.filter(pl.col("template_id") == late)["template"][0].endswith(" was <*>")
 
 
 def test_the_id_is_a_hash_of_component_and_text() -> None:
