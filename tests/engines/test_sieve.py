@@ -83,9 +83,9 @@ def container_log(seed: int, lines: int, rare: float) -> bytes:
         text = re.sub(r"\{n(:03)?\}", partial(_filled, number), saying)
         head = "" if rnd.random() < rare / 20 else _head(rnd, n, "Z" if rnd.random() < rare / 20 else zone)
         out.append(f"{head}{text}".replace("\n", " ") + ("\r\n" if rnd.random() < rare / 50 else "\n"))
-    text = "".join(out).encode()
+    data = "".join(out).encode()
     # some lines hold bytes that are no text
-    return text.replace(b"Loop took 1", b"Loop \xff took 1") if rare else text
+    return data.replace(b"Loop took 1", b"Loop \xff took 1") if rare else data
 
 
 def facts(pieces: list[Piece], monkeypatch: pytest.MonkeyPatch, *, sieve: Sieve | None) -> Facts:
