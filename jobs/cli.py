@@ -124,10 +124,14 @@ def _call(words: list[str]) -> tuple[int, str | None]:
     return 0, None
 
 
+# what libraries in Rust say when the system refuses them a thread or a page
+_NO_MORE = ("could not spawn threads", "Resource temporarily unavailable", "Cannot allocate memory")
+
+
 def _wants_memory(exc: BaseException) -> bool:
     """Whether a library could not get memory, or a thread, which comes to the same."""
     return (
         isinstance(exc, MemoryError)
         or type(exc).__name__ == "OutOfMemoryException"
-        or "could not spawn threads" in str(exc)
+        or any(said in str(exc) for said in _NO_MORE)
     )

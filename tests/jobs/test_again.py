@@ -76,7 +76,9 @@ def test_no_memory_is_no_internal_error(peerscope: Peerscope, monkeypatch: Any, 
     class PanicException(BaseException):
         """As libraries in Rust raise it."""
 
-    for error, code in ((MemoryError(), 3), (PanicException("could not spawn threads"), 3), (PanicException("?"), 5)):
+    no_thread = PanicException('Os { code: 11, kind: WouldBlock, message: "Resource temporarily unavailable" }')
+    no_pool = PanicException("could not spawn threads")
+    for error, code in ((MemoryError(), 3), (no_pool, 3), (no_thread, 3), (PanicException("?"), 5)):
 
         def fail(*_: Any, error: BaseException = error, **__: Any) -> None:
             raise error
