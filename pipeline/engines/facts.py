@@ -14,6 +14,8 @@ import polars as pl
 from pipeline.frames import schema
 from pipeline.sources.times import UTC_US
 
+# Levels at which a record is kept whole, whatever it says.
+LOUD = ("warning", "error", "fatal")
 RECORDS = schema(
     {
         "src": pl.UInt32, "ts": UTC_US, "ts_source": pl.String, "node": pl.String, "pod": pl.String,

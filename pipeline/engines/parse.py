@@ -15,6 +15,7 @@ from functools import lru_cache
 import polars as pl
 
 from pipeline.engines.facts import (
+    LOUD,
     NODE_FACTS,
     OBSERVED,
     RECORDS,
@@ -38,7 +39,6 @@ from pipeline.sources.identify import SNIFF_BYTES, Identity, identify
 FRAME = "(heading, border or prompt)"
 __all__ = ["BLANK", "CONTINUATION", "FRAME", "Piece", "Understood", "parse", "understand_pieces"]
 NOTHING = "{}"
-LOUD = ("warning", "error", "fatal")
 NODE_FACT_PARAMS = (
     "calico_version", "bird_version", "node_name", "kernel_version", "typha_version", "cluster_calico_version",
 )  # fmt: skip

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
+from pipeline.engines.facts import LOUD
 from pipeline.frames import schema
 from pipeline.grammar import RULE_NUMBER, Ruleset
 from pipeline.grammar.shape import BEGINNINGS, SHAPE_CHARS
@@ -170,7 +171,7 @@ class Sieve:
             return Verdict(names=names)
         quiet = (
             row["category"] == "benign"
-            and row["level"] not in ("warning", "error", "fatal")
+            and row["level"] not in LOUD
             and row["rule"] is not None
             and row["rule"] not in self._telling
         )
@@ -261,6 +262,8 @@ def _first_of(group: np.ndarray, size: int) -> np.ndarray:
 def _inside(text: Text, ranges: Mapping[int, tuple[int, int | None]]) -> np.ndarray:
     inside = np.ones(len(text), bool)
     for src, (begin, stop) in ranges.items():
+        if not begin and stop is None:
+            continue  # a whole source: a batch holds hundreds of them
         out = text.offset < begin
         if stop is not None:
             out |= text.offset >= stop
