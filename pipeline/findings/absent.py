@@ -46,7 +46,7 @@ def _incident(cluster: str, owner: str, found: dict[Pair, list[Missing]], groups
     hubs = set(group.reflectors) & {name for pair in found for name in pair} if group is not None else set()
     nodes = {name for pair in found for name in pair if name not in hubs and not name.startswith("@")} or {owner}
     return Incident(
-        incident_id=content_id(cluster, "missing", owner, *("|".join(pair) for pair in sorted(found))),
+        incident_id=content_id(cluster, "missing", owner),
         kind="missing", category=BARE, started_at=moment_of(int(known.min())) if len(known) else None, ended_at=None,
         losses=losses, failures=np.arange(len(losses)), group=group,
         nodes=tuple(sorted(nodes)), hubs=tuple(sorted(hubs)),

@@ -111,19 +111,28 @@ class Bundler:
         started, ended = losses.started[failures], losses.ended[failures]
         group = self._main_group(failures)
         sessions = np.unique(losses.session[failures])
-        pairs = [losses.pairs[k] for k in sessions]
         hubs, nodes = _places(losses, sessions, group)
         category = reason if work is None else self._common(failures)
         known = started[started != NEVER]
         begun = moment_of(int(known.min())) if len(known) else None
         return Incident(
             incident_id=content_id(
-                self._cluster, work or "session", category, str(begun), *sorted(map("|".join, pairs))
+                self._cluster, work or "session", category, str(begun), *self._origin(failures, group)
             ),
             kind="planned" if work else "session", category=category, started_at=begun,
             ended_at=None if (ended == NEVER).any() else moment_of(int(ended.max())),
             losses=losses, failures=failures, group=group, nodes=nodes, hubs=hubs, work=work,
         )  # fmt: skip
+
+    def _origin(self, failures: Ints, group: Group | None) -> list[str]:
+        """What an incident is known by as it grows: the sessions it began with; where that is not known, its group."""
+        losses = self._losses
+        started = losses.started[failures]
+        known = started[started != NEVER]
+        if not len(known) and group is not None:
+            return [group.name]
+        first = failures[started == known.min()] if len(known) else failures
+        return sorted("|".join(losses.pairs[k]) for k in np.unique(losses.session[first]))
 
     def _main_group(self, failures: Ints) -> Group | None:
         owners = self._owner[failures]

@@ -71,7 +71,7 @@ def build_loose_incidents(facts: ClusterFacts, numbered: pl.DataFrame, planned: 
         pl.col("severity").replace_strict(_RANK, default=0, return_dtype=pl.Int8)
         >= pl.col("category").replace_strict(least, return_dtype=pl.Int8)
     ).filter(~pl.col("message").fill_null("").str.contains(_ORDERLY))
-    last = facts.records["ts"].max()
+    last = _last_told(facts)
     for (name,), records in grave.partition_by("category", as_dict=True, maintain_order=True).items():
         category = str(name)
         waiting = pl.col("message").fill_null("").str.contains(_WAITING[category]) if category in _WAITING else None
@@ -80,8 +80,8 @@ def build_loose_incidents(facts: ClusterFacts, numbered: pl.DataFrame, planned: 
         )  # fmt: skip
         for part in _stretches(quiet):
             if part.height >= (1 if lines_only else CATEGORIES[category][1]):
-                found.append(_incident(facts.cluster, category, part, last if isinstance(last, datetime) else None))
-    found += _storms(facts, numbered, last if isinstance(last, datetime) else None)
+                found.append(_incident(facts.cluster, category, part, last))
+    found += _storms(facts, numbered, last)
     return sorted(found, key=lambda i: (i.started_at is not None, str(i.started_at), i.incident_id))
 
 
@@ -90,17 +90,22 @@ def build_quiet_incidents(facts: ClusterFacts, numbered: pl.DataFrame, telling: 
 
     ``telling`` holds the records in which a cause looks for a text.
     """
-    last = facts.records["ts"].max()
-    until = last if isinstance(last, datetime) else None
+    last = _last_told(facts)
     found = [
-        _incident(facts.cluster, str(name), part, until)
+        _incident(facts.cluster, str(name), part, last, "quiet")
         for (name,), records in telling.filter(pl.col("category").is_in(QUIET))
         .partition_by("category", as_dict=True, maintain_order=True).items()
         for part in _stretches(records)
     ]  # fmt: skip
     waits = _long_waits(numbered.filter(pl.col("category") == "graceful_restart"), facts.states.is_empty())
-    found += [_incident(facts.cluster, "graceful_restart", part, until) for part in _stretches(waits)]
+    found += [_incident(facts.cluster, "graceful_restart", part, last, "quiet") for part in _stretches(waits)]
     return sorted(found, key=lambda i: (i.started_at is not None, str(i.started_at), i.incident_id))
+
+
+def _last_told(facts: ClusterFacts) -> datetime | None:
+    """The time of the last record, or minute of counted lines."""
+    told = [facts.records["ts"].max(), facts.marks["minute"].max()]
+    return max((moment for moment in told if isinstance(moment, datetime)), default=None)
 
 
 def _long_waits(records: pl.DataFrame, lines_only: bool) -> pl.DataFrame:
@@ -135,7 +140,8 @@ def _storms(facts: ClusterFacts, numbered: pl.DataFrame, last: datetime | None) 
                 if isinstance(first, datetime) and isinstance(until, datetime):
                     until += timedelta(minutes=1)
                     over = last is not None and last - until > STILL
-                    found = replace(found, started_at=first, ended_at=until if over else None)
+                    known = content_id(facts.cluster, rule, str(node), str(first))
+                    found = replace(found, incident_id=known, started_at=first, ended_at=until if over else None)
                 yield found
 
 
@@ -165,14 +171,16 @@ def _stretches(records: pl.DataFrame) -> Iterable[pl.DataFrame]:
     return [part.drop("_no") for part in numbered.partition_by("_no", maintain_order=True)]
 
 
-def _incident(cluster: str, category: str, records: pl.DataFrame, last: datetime | None) -> Incident:
+def _incident(
+    cluster: str, category: str, records: pl.DataFrame, last: datetime | None, kind: str = "record"
+) -> Incident:
     first_ts, last_ts = records["ts"].min(), records["ts"].max()
     started = first_ts if isinstance(first_ts, datetime) else None
     ended = last_ts if isinstance(last_ts, datetime) else None
     lasts = ended is None or last is None or last - ended <= STILL
     nodes = tuple(sorted(records["node"].drop_nulls().unique().to_list()))
     return Incident(
-        incident_id=content_id(cluster, "record", category, str(started), *nodes, str(records["source_path"][0])),
+        incident_id=content_id(cluster, kind, category, str(started)),
         kind="record", category=category, started_at=started, ended_at=None if lasts else ended,
         records=records, nodes=nodes,
     )  # fmt: skip
@@ -189,7 +197,11 @@ def origins_first(found: list[tuple[Incident, Cause, float]]) -> list[int]:
             if incident is not mine[0]
         )  # fmt: skip
 
-    return sorted(range(len(found)), key=lambda k: (follows(found[k]), -found[k][2], found[k][0].incident_id))
+    def order(k: int) -> tuple[bool, float, str, str, str]:
+        incident, _, confidence = found[k]
+        return follows(found[k]), -confidence, str(incident.started_at), incident.category, incident.incident_id
+
+    return sorted(range(len(found)), key=order)
 
 
 def is_explained(incident: Incident, cause: Cause, known: list[tuple[Incident, Cause]]) -> bool:
