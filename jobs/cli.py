@@ -124,14 +124,20 @@ def _call(words: list[str]) -> tuple[int, str | None]:
     return 0, None
 
 
-# what libraries in Rust say when the system refuses them a thread or a page
-_NO_MORE = ("could not spawn threads", "Resource temporarily unavailable", "Cannot allocate memory")
+# what libraries say when the system refuses them a thread, a page, or the room for a shared library
+_NO_MORE = (
+    "could not spawn threads", "can't start new thread", "Resource temporarily unavailable", "Cannot allocate memory",
+    "cannot allocate memory", "failed to map segment", "Out of memory", "out of memory", "bad_alloc",
+)  # fmt: skip
 
 
 def _wants_memory(exc: BaseException) -> bool:
-    """Whether a library could not get memory, or a thread, which comes to the same."""
-    return (
-        isinstance(exc, MemoryError)
-        or type(exc).__name__ == "OutOfMemoryException"
-        or any(said in str(exc) for said in _NO_MORE)
-    )
+    """Whether it, or what led to it, is that a library could not get memory, or a thread, which comes to the same."""
+    seen: BaseException | None = exc
+    while seen is not None:
+        if isinstance(seen, MemoryError) or type(seen).__name__ == "OutOfMemoryException":
+            return True
+        if any(said in str(seen) for said in _NO_MORE):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False

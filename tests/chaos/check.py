@@ -17,7 +17,7 @@ FACTS = {
     "sources": "kind, node, pod",
     "shapes": "shape_id, shape, component, rule, category",
     "mined": "shape_id, template_id",
-    "incidents": "cluster, category, started_at, ended_at, nodes, sessions, events, cause",
+    "incidents": "cluster, incident_id, category, started_at, ended_at, nodes, sessions, events, cause",
 }
 # Of benign shapes the first few records stay; which these are depends on the order of reading.
 # A file that is no text is refused under its name, also when it is renamed: it has no lines.
