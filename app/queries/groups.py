@@ -21,10 +21,11 @@ def known(scope: Scope) -> Query:
     where, values = scope.where(group="group_name")
     return Query(
         f"""
-SELECT cluster, group_name, kind, len(reflectors) AS reflectors, len(members) AS members, md5, valid_from
+SELECT cluster, group_name, kind, len(reflectors) AS reflectors, len(members) AS members, md5, valid_from, valid_to
 FROM bgp_groups
 {where}
-QUALIFY row_number() OVER (PARTITION BY cluster, group_name ORDER BY valid_from DESC NULLS LAST) = 1
+QUALIFY row_number() OVER (PARTITION BY cluster, group_name ORDER BY valid_to DESC NULLS FIRST,
+                           valid_from DESC NULLS LAST) = 1
 ORDER BY members DESC NULLS LAST, cluster, group_name""",
         values,
     )

@@ -6,6 +6,7 @@ Every rate, test and picture starts from it. Unobserved time is in neither numbe
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 import polars as pl
 
@@ -25,6 +26,7 @@ EXCEPT_LIMIT = f"{ANY} except {LIMIT_CATEGORY}"
 """Everything but what a full key memory does: asks whether size matters beside a limit that was found."""
 _ROLES = ("client", "between reflectors", "mesh", "external")
 _US_PER_HOUR = 3.6e9
+_OPEN = datetime(9999, 1, 1, tzinfo=UTC)
 
 Tables = Mapping[str, pl.DataFrame]
 INPUTS = ("session_intervals", "bgp_groups", "group_sizes", "nodes", "incidents")
@@ -36,7 +38,9 @@ def build_exposure(tables: Tables) -> pl.DataFrame:
     One row for each cluster, group, role, size, version and category that was seen in the group, and one with
     category ``any``; groups without failures have that row with 0. ``size`` is what the session's reflector (or
     mesh) had configured before the event: a smaller count that comes after it does not count, because nodes
-    leave while things fail; a larger one holds since the count before it. ``calico_version`` is the client's.
+    leave while things fail. A larger count of what a reflector showed holds since the count before it, because the
+    peers that it shows failing were configured before they failed; what an inventory asks for, since its time.
+    ``calico_version`` is the client's.
     """
     tables = {name: _utc(tables[name]) for name in INPUTS}
     stretches = observed_stretches(tables["session_intervals"])
@@ -45,7 +49,7 @@ def build_exposure(tables: Tables) -> pl.DataFrame:
         return pl.DataFrame(schema=SCHEMA)
     placed = losses_of(stretches).join(places, on=PAIR, how="inner")
     losses = with_incidents(placed, tables["incidents"])
-    epochs = _sizes(tables["group_sizes"], places)
+    epochs = _sizes(tables["group_sizes"], places, tables["bgp_groups"])
     versions = _versions(tables["nodes"])
     known = (
         merged(stretches, PAIR)
@@ -71,16 +75,15 @@ def _utc(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _places(stretches: pl.DataFrame, groups: pl.DataFrame) -> pl.DataFrame:
-    """Group, role, hub and client of each session; the first of ``_ROLES`` where several fit."""
+    """Group, role, hub and client of each session; the first of ``_ROLES`` where several fit.
+
+    A session has one group at all times: that which had it last.
+    """
     pairs = stretches.select(*PAIR, "near", "far").unique()
     ways = pl.concat([pairs, pairs.select(*PAIR, near="far", far="near")]).unique()
-    named = groups.select("cluster", "group_name", "kind", "reflectors", "members").unique(
-        ["cluster", "group_name"], keep="last", maintain_order=True
-    )
-    hubs = named.filter(pl.col("kind") != "mesh").select(
-        "cluster", "group_name", "kind", near="reflectors"
-    ).explode("near")  # fmt: skip
-    members = named.select("cluster", "group_name", "kind", "members").explode("members")
+    named = groups.with_columns(until=pl.col("valid_to").fill_null(_OPEN))
+    hubs = _ever(named.filter(pl.col("kind") != "mesh"), "reflectors").rename({"reflectors": "near"})
+    members = _ever(named, "members")
     of_hub = ways.join(hubs, on=["cluster", "near"])
     clients = of_hub.join(
         members.select("cluster", "group_name", far="members"), on=["cluster", "group_name", "far"], how="semi"
@@ -88,7 +91,7 @@ def _places(stretches: pl.DataFrame, groups: pl.DataFrame) -> pl.DataFrame:
     between = of_hub.join(
         hubs.select("cluster", "group_name", far="near"), on=["cluster", "group_name", "far"], how="semi"
     ).with_columns(role=pl.lit("between reflectors"))
-    mesh = members.filter(pl.col("kind") == "mesh").select("cluster", "group_name", "kind", near="members")
+    mesh = members.filter(pl.col("kind") == "mesh").select("cluster", "group_name", "kind", "until", near="members")
     meshed = (
         ways.join(mesh, on=["cluster", "near"])
         .join(mesh.select("cluster", "group_name", far="near"), on=["cluster", "group_name", "far"], how="semi")
@@ -97,13 +100,20 @@ def _places(stretches: pl.DataFrame, groups: pl.DataFrame) -> pl.DataFrame:
     order = pl.col("role").replace_strict({r: n for n, r in enumerate(_ROLES)}, return_dtype=pl.Int8)
     return (
         pl.concat([clients, between, meshed], how="vertical_relaxed")
-        .sort(order, "group_name", "near")
+        .sort(order, "until", "group_name", "near", descending=[False, True, False, False])
         .unique(PAIR, keep="first", maintain_order=True)
         .select(*PAIR, "group_name", "role", hub="near", client="far")
     )
 
 
-def _sizes(sizes: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
+def _ever(groups: pl.DataFrame, names: str) -> pl.DataFrame:
+    """Each of the names that a group ever had, once, with the end of its last time in it."""
+    return groups.select("cluster", "group_name", "kind", "until", names).explode(names).group_by(
+        "cluster", "group_name", "kind", names
+    ).agg(pl.col("until").max())  # fmt: skip
+
+
+def _sizes(sizes: pl.DataFrame, places: pl.DataFrame, groups: pl.DataFrame) -> pl.DataFrame:
     """Epochs of constant size of each hub: cluster, hub, size, since, until."""
     peers = places.group_by("cluster", "group_name", "hub").agg(pl.len().alias("seen"))
     mesh = places.filter(pl.col("role") == "mesh").group_by("cluster", "group_name").agg(
@@ -111,24 +121,45 @@ def _sizes(sizes: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
     )  # fmt: skip
     counted = (
         sizes.filter(pl.col("ts").is_not_null())
-        .group_by("cluster", "ts", hub="reflector").agg(size=pl.col("configured_peers").max())
+        .group_by("cluster", "ts", hub="reflector").agg(
+            size=pl.col("configured_peers").max(), shown=pl.col("established_peers").is_not_null().any()
+        )
         .sort("cluster", "hub", "ts")
         .with_columns(
-            size=pl.max_horizontal("size", pl.col("size").shift(-1).over("cluster", "hub")),
+            size=pl.max_horizontal(
+                "size", pl.when("shown").then("size").shift(-1).over("cluster", "hub")
+            ),
             since=pl.when(pl.col("ts") == pl.col("ts").min().over("cluster", "hub")).then(None).otherwise("ts"),
         )
         .filter((pl.col("size") != pl.col("size").shift(1).over("cluster", "hub")).fill_null(True))
         .with_columns(until=pl.col("since").shift(-1).over("cluster", "hub"))
     )  # fmt: skip
+    grown = _mesh_sizes(groups, places)
+    known = pl.concat([frame.select("cluster", "hub") for frame in (counted, grown)]).unique()
     bare = (
-        peers.join(counted.select("cluster", "hub").unique(), on=["cluster", "hub"], how="anti")
+        peers.join(known, on=["cluster", "hub"], how="anti")
         .join(mesh, on=["cluster", "group_name"], how="left")
         .select("cluster", "hub", size=pl.coalesce(pl.col("nodes") - 1, "seen").cast(pl.UInt32))
         .group_by("cluster", "hub").agg(pl.col("size").max())
         .with_columns(since=pl.lit(None, dtype=TIME), until=pl.lit(None, dtype=TIME))
     )  # fmt: skip
     columns = ["cluster", "hub", "size", "since", "until"]
-    return pl.concat([counted.select(columns), bare.select(columns)], how="vertical_relaxed")
+    grown = grown.join(counted.select("cluster", "hub").unique(), on=["cluster", "hub"], how="anti")
+    return pl.concat([part.select(columns) for part in (counted, grown, bare)], how="vertical_relaxed")
+
+
+def _mesh_sizes(groups: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
+    """Epochs of the nodes of meshes whose inventory was collected at several times."""
+    name = ["cluster", "group_name"]
+    epochs = (
+        groups.filter((pl.col("kind") == "mesh") & (pl.len() > 1).over(name))
+        .sort(*name, "valid_from", nulls_last=False)
+        .select(*name, "valid_from", size=pl.col("members").list.len().cast(pl.UInt32) - 1)
+        .with_columns(since=pl.when(pl.int_range(pl.len()).over(name) > 0).then("valid_from"))
+        .with_columns(until=pl.col("since").shift(-1).over(name))
+    )  # fmt: skip
+    nodes = places.filter(pl.col("role") == "mesh").select(*name, "hub").unique()
+    return nodes.join(epochs, on=name).select("cluster", "hub", "size", "since", "until")
 
 
 def _versions(nodes: pl.DataFrame) -> pl.DataFrame:

@@ -72,7 +72,8 @@ class Plateau:
 def courses(sizes: pl.DataFrame) -> list[Course]:
     """Courses of all groups from ``group_sizes``: of each group the reflector that was configured largest."""
     hub = ["cluster", "group_name", "reflector"]
-    counted = sizes.filter(pl.col("configured_peers") > 0).sort(*hub, "ts", nulls_last=False)
+    seen = (pl.col("configured_peers") > 0) & pl.col("established_peers").is_not_null()
+    counted = sizes.filter(seen).sort(*hub, "ts", nulls_last=False)
     by_size = counted.group_by([*hub, "configured_peers"], maintain_order=True).agg(
         usual=pl.col("established_peers").median(), peak=pl.col("established_peers").max(),
         limit=pl.col("md5_key_limit").filter(pl.col("md5_peers") > 0).last(),

@@ -126,11 +126,14 @@ def rooms(tables: Tables, cluster: str | None = None) -> list[Room]:
         mine = groups.filter(pl.col("cluster") == name)
         rows = forecast(part, mine, thresholds).to_dicts()
         outlook |= {(row["cluster"], row["group_name"], row["reflector"]): row for row in rows}
-    last = sizes.sort("ts", nulls_last=False).group_by("cluster", "group_name", "reflector").last()
+    last = sizes.sort("ts", nulls_last=False).group_by("cluster", "group_name", "reflector").agg(
+        pl.all().exclude("established_peers").last(), pl.col("established_peers").drop_nulls().last()
+    )  # fmt: skip
     counts = dict(nodes.group_by("cluster").agg(pl.col("node").n_unique()).iter_rows())
     wide = {str(a) for found in nodes["addresses"].drop_nulls() for a in found}
     found = [_room(row, outlook, counts, wide) for row in last.to_dicts()]
-    found += [_mesh_room(row, counts) for row in groups.filter(pl.col("kind") == "mesh").to_dicts()]
+    meshes = groups.filter((pl.col("kind") == "mesh") & pl.col("valid_to").is_null())
+    found += [_mesh_room(row, counts) for row in meshes.to_dicts()]
     return sorted(found, key=lambda r: (_tightest(r), r.cluster, r.group_name, r.reflector))
 
 

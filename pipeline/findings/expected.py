@@ -14,7 +14,7 @@ from typing import Any
 
 import polars as pl
 
-from pipeline.findings.groups import inventory_versions
+from pipeline.findings.inventories import inventory_versions
 from pipeline.inventory.groups import ExpectedSession, expected_sessions
 from pipeline.sessions.addresses import AddressBook
 from pipeline.sessions.facts import TIME, ClusterFacts

@@ -1,19 +1,20 @@
 """Peering groups of a cluster, from its inventory where that was collected, else from its protocols.
 
-An inventory that was collected more than once gives the union of a group's members: a node that was taken out
-of its group still belonged to it when its sessions were lost.
+An inventory that was collected more than once gives a group a history. Failures are sought in the union of its
+members: a node that was taken out of its group still belonged to it when its sessions were lost.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import polars as pl
 
+from pipeline.findings.inventories import Bodies, inventory_versions
 from pipeline.inventory import groups as inventory
 from pipeline.sessions.addresses import AddressBook
 from pipeline.sessions.facts import TIME, ClusterFacts
@@ -22,12 +23,25 @@ SCHEMA: dict[str, Any] = {
     "cluster": pl.String, "group_name": pl.String, "kind": pl.String, "reflectors": pl.List(pl.String),
     "members": pl.List(pl.String), "md5": pl.Boolean, "valid_from": TIME, "valid_to": TIME,
 }  # fmt: skip
-_KINDS = ("Node", "BGPPeer", "BGPConfiguration")
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many peers an inventory asks for at a reflector, and how many of them with a password."""
+
+    seen: datetime | None
+    reflector: str
+    peers: int
+    md5_peers: int
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A peering group. ``reflectors`` are nodes or outside addresses; ``md5`` is None where nothing tells."""
+    """A peering group. ``reflectors`` are nodes or outside addresses; ``md5`` is None where nothing tells.
+
+    ``history`` holds the group as it was from time to time, where an inventory tells; ``counts`` what each
+    inventory asks for.
+    """
 
     name: str
     kind: str
@@ -35,6 +49,15 @@ class Group:
     members: tuple[str, ...]
     md5: bool | None = None
     valid_from: datetime | None = None
+    valid_to: datetime | None = None
+    history: tuple[Group, ...] = ()
+    counts: tuple[Count, ...] = ()
+
+    def is_as(self, other: Group) -> bool:
+        """Whether two groups have the same nodes."""
+        return all(
+            getattr(self, name) == getattr(other, name) for name in ("kind", "reflectors", "members", "md5")
+        )  # fmt: skip
 
     def holds(self, names: Set[str]) -> bool:
         """Whether a session belongs to this group; ``names`` are the nodes and addresses of its two ends."""
@@ -51,59 +74,54 @@ def build_groups(facts: ClusterFacts, book: AddressBook, intervals: pl.DataFrame
         found = _from_protocols(facts, book, intervals)
     complained = _md5_complaints(intervals)
     return [
-        Group(g.name, g.kind, g.reflectors, g.members, True, g.valid_from)
+        replace(g, md5=True)
         if g.md5 is None and complained & set(g.reflectors or g.members) else g
         for g in sorted(found, key=lambda g: g.name)
     ]  # fmt: skip
 
 
 def _from_inventory(facts: ClusterFacts, book: AddressBook) -> list[Group]:
-    versions = inventory_versions(facts.resources)
-    merged: dict[str, Group] = {}
-    for seen, bodies in versions:
-        if not bodies["BGPPeer"] and not bodies["BGPConfiguration"]:
+    """Groups with their history: the union of all times, with a row for each time in which they were the same."""
+    rows: dict[str, list[Group]] = {}
+    counts: dict[str, list[Count]] = {}
+    bodies, present = None, {}
+    for seen, latest in inventory_versions(facts.resources):
+        if not latest["BGPPeer"] and not latest["BGPConfiguration"]:
             continue
-        for group in inventory.groups(bodies["Node"], bodies["BGPPeer"], bodies["BGPConfiguration"]):
-            known = merged.get(group.name)
-            hubs = {book.node_of.get(name, name) for name in group.reflectors}
-            merged[group.name] = Group(
-                group.name, group.kind,
-                tuple(sorted(hubs | set(known.reflectors if known else ()))),
-                tuple(sorted(set(group.members) | set(known.members if known else ()))),
-                group.md5, known.valid_from if known else seen,
-            )  # fmt: skip
-    return list(merged.values())
+        if latest is not bodies:
+            bodies, present = latest, _at_once(latest, book)
+        for name, known in rows.items():
+            if known[-1].valid_to is None and (name not in present or not known[-1].is_as(present[name][0])):
+                known[-1] = replace(known[-1], valid_to=seen)
+        for name, (group, peers) in present.items():
+            known = rows.setdefault(name, [])
+            if not known or known[-1].valid_to is not None:
+                known.append(replace(group, valid_from=seen))
+            counts.setdefault(name, []).extend(Count(seen, *count) for count in peers)
+    return [_united(known, counts.get(name, [])) for name, known in rows.items()]
 
 
-def inventory_versions(resources: pl.DataFrame) -> list[tuple[datetime | None, dict[str, list[dict[str, Any]]]]]:
-    """The inventory as it was first and as it was last: what was seen up to then, the latest of each resource."""
-    wanted = resources.filter(pl.col("kind").is_in(_KINDS) & pl.col("body").is_not_null()).sort(
-        "observed_at", "source_path", "byte_offset", nulls_last=False
-    )
-    moments = wanted["observed_at"].unique().sort().to_list()
-    chosen = [moments[0], moments[-1]] if len(moments) > 1 else moments
-    result = []
-    for moment in chosen:
-        upto = wanted if moment is None else wanted.filter(
-            pl.col("observed_at").is_null() | (pl.col("observed_at") <= moment)
-        )  # fmt: skip
-        result.append((moment, _latest(upto)))
-    return result
-
-
-def _latest(resources: pl.DataFrame) -> dict[str, list[dict[str, Any]]]:
-    latest: dict[tuple[str, str, str], dict[str, Any]] = {}
-    for kind, name, text in resources.select("kind", "name", "body").iter_rows():
-        try:
-            body = json.loads(text)
-        except ValueError:
-            continue
-        if isinstance(body, dict):
-            latest[(kind, name, str(body.get("apiVersion", "")).split("/")[0])] = body
-    found: dict[str, list[dict[str, Any]]] = {kind: [] for kind in _KINDS}
-    for (kind, _, _), body in latest.items():
-        found[kind].append(body)
+def _at_once(bodies: Bodies, book: AddressBook) -> dict[str, tuple[Group, list[tuple[str, int, int]]]]:
+    """The groups of one inventory by name; the peers of their reflectors, and how many of them have a password."""
+    resources = (bodies["Node"], bodies["BGPPeer"], bodies["BGPConfiguration"])
+    peers: dict[str, list[bool]] = {}
+    for session in inventory.expected_sessions(*resources, mesh=False):
+        peers.setdefault(session.node, []).append(session.md5)
+    found = {}
+    for group in inventory.groups(*resources):
+        hubs = tuple(sorted({book.node_of.get(name, name) for name in group.reflectors}))
+        counts = [(hub, len(peers[hub]), sum(peers[hub])) for hub in hubs if hub in peers]
+        found[group.name] = (Group(group.name, group.kind, hubs, tuple(sorted(group.members)), group.md5), counts)
     return found
+
+
+def _united(rows: list[Group], counts: list[Count]) -> Group:
+    first, last = rows[0], rows[-1]
+    return replace(
+        last, valid_from=first.valid_from, history=tuple(rows), counts=tuple(counts),
+        reflectors=tuple(sorted({name for row in rows for name in row.reflectors})),
+        members=tuple(sorted({name for row in rows for name in row.members})),
+    )  # fmt: skip
 
 
 def _from_protocols(facts: ClusterFacts, book: AddressBook, intervals: pl.DataFrame) -> list[Group]:
@@ -154,6 +172,9 @@ def md5_protocols(configured: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> 
 
 
 def groups_frame(cluster: str, groups: Iterable[Group]) -> pl.DataFrame:
-    """Contract table ``bgp_groups``."""
-    rows = [(cluster, g.name, g.kind, list(g.reflectors), list(g.members), g.md5, g.valid_from, None) for g in groups]
+    """Contract table ``bgp_groups``: a row for each time in which a group was the same."""
+    rows = [
+        (cluster, g.name, g.kind, list(g.reflectors), list(g.members), g.md5, g.valid_from, g.valid_to)
+        for group in groups for g in group.history or (group,)
+    ]  # fmt: skip
     return pl.DataFrame(rows, schema=SCHEMA, orient="row")

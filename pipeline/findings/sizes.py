@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -19,6 +20,8 @@ SCHEMA: dict[str, Any] = {
     "configured_peers": pl.UInt32, "established_peers": pl.UInt32, "failed_peers": pl.UInt32,
     "md5_peers": pl.UInt32, "md5_key_limit": pl.UInt32,
 }  # fmt: skip
+BESIDE = timedelta(hours=1)
+"""A table this close to an inventory tells the same, and what is established as well."""
 
 
 def build_sizes(
@@ -32,6 +35,8 @@ def build_sizes(
     """Contract table ``group_sizes``: one row for each reflector and full status table.
 
     A reflector of which no table was collected gets one row, at the end of the data, counted from its log.
+    Where no table was printed within ``BESIDE`` of an inventory, the inventory tells what was configured; of
+    what is established it knows nothing.
     ``md5_protocols`` names the protocols with a password of the nodes whose configuration was read; elsewhere
     all peers count when the group uses passwords.
     """
@@ -49,9 +54,27 @@ def build_sizes(
                 "md5_peers": _md5_peers(group, row["configured"], md5_protocols.get(hub)),
                 "md5_key_limit": limit,
             })  # fmt: skip
+        rows += _asked_for(cluster, group, hub, mine["ts"].drop_nulls().to_list(), nodes)
     return pl.DataFrame(rows, schema=SCHEMA, orient="row").sort(
         "ts", "group_name", "reflector", nulls_last=False, maintain_order=True
     )
+
+
+def _asked_for(
+    cluster: str, group: Group, hub: str, counted: list[datetime], nodes: pl.DataFrame
+) -> Iterator[dict[str, Any]]:
+    """What inventories ask for at a reflector; ``counted`` are the times of better counts, in order."""
+    for count in group.counts:
+        if count.reflector != hub or count.seen is None:
+            continue
+        near = bisect_left(counted, count.seen - BESIDE)
+        if near < len(counted) and counted[near] <= count.seen + BESIDE:
+            continue
+        yield {
+            "ts": count.seen, "cluster": cluster, "group_name": group.name, "reflector": hub,
+            "configured_peers": count.peers, "established_peers": None, "failed_peers": None,
+            "md5_peers": count.md5_peers, "md5_key_limit": key_limit(nodes, hub, count.seen),
+        }  # fmt: skip
 
 
 def _from_tables(observations: pl.DataFrame) -> pl.DataFrame:

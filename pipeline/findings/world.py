@@ -222,8 +222,9 @@ class World:
 
     @cached_property
     def sizes_of(self) -> dict[str, pl.DataFrame]:
-        """The rows of ``sizes`` by reflector."""
-        parts = self.sizes.partition_by("reflector", as_dict=True, maintain_order=True)
+        """The counts of what each reflector showed."""
+        shown = self.sizes.filter(pl.col("established_peers").is_not_null())
+        parts = shown.partition_by("reflector", as_dict=True, maintain_order=True)
         return {str(key[0]): frame for key, frame in parts.items()}
 
     @cached_property

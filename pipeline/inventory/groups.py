@@ -65,19 +65,21 @@ def expected_sessions(
     config: Resources,
     *,
     reflectors_skip_mesh: bool = True,
+    mesh: bool = True,
     problems: list[str] | None = None,
 ) -> list[ExpectedSession]:
     """Sessions that Node, BGPPeer and BGPConfiguration resources ask for, each end of a pair by itself.
 
-    ``reflectors_skip_mesh`` is false before Calico v3.21. What cannot be resolved (a broken selector, a
-    peer without address) is left out and said in ``problems``.
+    ``reflectors_skip_mesh`` is false before Calico v3.21; without ``mesh`` the sessions of the mesh are left
+    out. What cannot be resolved (a broken selector, a peer without address) is left out as well and said in
+    ``problems``.
     """
     settings = settings_of(config)
     known = nodes_of(nodes, settings)
     resolved = peers_of(peers, known, settings, problems)
     named = group_names(hubs_of(known, resolved), known)
     out = _peer_sessions(known, resolved, named)
-    if settings.mesh:
+    if settings.mesh and mesh:
         out += _mesh_sessions(known, settings.mesh_md5, reflectors_skip_mesh)
     return sorted(out, key=lambda s: (s.node, s.kind, s.peer_address, s.source))
 

@@ -5,32 +5,48 @@
 CREATE OR REPLACE VIEW failure_rates AS
 WITH observed AS (
   SELECT cluster, node, coalesce(peer_node, peer) AS other, state, category, started_at, ended_at,
-         least(node, coalesce(peer_node, peer)) || ' ' || greatest(node, coalesce(peer_node, peer)) AS pair
+         least(node, coalesce(peer_node, peer)) || ' ' || greatest(node, coalesce(peer_node, peer)) AS pair,
+         row_number() OVER () AS id
   FROM session_intervals
   WHERE state IS NOT NULL AND state <> 'unknown' AND started_at IS NOT NULL AND node IS NOT NULL
     AND coalesce(peer_node, peer) IS NOT NULL
 ), horizon AS (
   SELECT cluster, max(greatest(started_at, coalesce(ended_at, started_at))) AS last_at FROM session_intervals GROUP BY cluster
-), memberships AS (
-  SELECT cluster, group_name, kind, reflectors, valid_from, coalesce(valid_to, TIMESTAMPTZ '9999-01-01') AS valid_to,
-         unnest(CASE WHEN kind = 'reflector' THEN reflectors ELSE members END) AS member
-  FROM bgp_groups
+), held AS (
+  -- Who was the hub of a group, or a node of a mesh, from when to when; what the first inventory says holds since ever.
+  SELECT cluster, group_name, kind = 'mesh' AS meshed, member,
+         min(CASE WHEN is_first THEN TIMESTAMPTZ '-infinity' ELSE valid_from END) AS since,
+         max(coalesce(valid_to, TIMESTAMPTZ 'infinity')) AS until
+  FROM (
+    SELECT *, valid_from IS NULL OR valid_from = min(valid_from) OVER (PARTITION BY cluster) AS is_first,
+           unnest(CASE WHEN kind = 'mesh' THEN members ELSE reflectors END) AS member
+    FROM bgp_groups
+  ) GROUP BY ALL
+), ways AS (
+  -- A session is of the group of the hub at either end, of a mesh by both ends.
+  SELECT o.id, o.started_at, h.group_name, o.other AS client, h.since, h.until, 1 AS way
+  FROM observed AS o JOIN held AS h ON h.cluster = o.cluster AND h.member = o.node AND NOT h.meshed
+  UNION ALL
+  SELECT o.id, o.started_at, h.group_name, o.node, h.since, h.until, 2
+  FROM observed AS o JOIN held AS h ON h.cluster = o.cluster AND h.member = o.other AND NOT h.meshed
+  UNION ALL
+  SELECT o.id, o.started_at, h.group_name, o.node, greatest(h.since, f.since), least(h.until, f.until), 3
+  FROM observed AS o
+  JOIN held AS h ON h.cluster = o.cluster AND h.member = o.node AND h.meshed
+  JOIN held AS f ON f.cluster = o.cluster AND f.member = o.other AND f.meshed AND f.group_name = h.group_name
 ), grouped AS (
-  -- a session is of a reflector's group by either end, of a mesh by both, of an external peering by the one we see
-  SELECT o.*, m.group_name, m.reflectors
-  FROM observed AS o JOIN memberships AS m ON m.cluster = o.cluster AND m.member = o.node
-   AND o.started_at >= coalesce(m.valid_from, o.started_at) AND o.started_at < m.valid_to
-  WHERE m.kind IN ('reflector', 'external')
-     OR EXISTS (FROM memberships AS n WHERE n.cluster = o.cluster AND n.group_name = m.group_name AND n.member = o.other
-                 AND n.valid_from IS NOT DISTINCT FROM m.valid_from)
-  UNION
-  SELECT o.*, m.group_name, m.reflectors
-  FROM observed AS o JOIN memberships AS m ON m.cluster = o.cluster AND m.member = o.other AND m.kind = 'reflector'
-   AND o.started_at >= coalesce(m.valid_from, o.started_at) AND o.started_at < m.valid_to
+  -- A stretch counts for the group that had the session when it began; a session that no inventory knew by then,
+  -- for the first group that has it afterwards; else for the last that had it.
+  SELECT id, group_name, client FROM (
+    SELECT *, CASE WHEN since > started_at THEN 1 WHEN until <= started_at THEN 2 ELSE 0 END AS place,
+           CASE WHEN since > started_at THEN epoch(since) WHEN until <= started_at THEN -epoch(until) ELSE 0 END AS away
+    FROM ways
+    QUALIFY row_number() OVER (PARTITION BY id, group_name ORDER BY place, away, way) = 1
+  )
+  QUALIFY rank() OVER (PARTITION BY id ORDER BY place, away) = 1
 ), stretches AS (
-  SELECT o.* REPLACE (coalesce(o.ended_at, h.last_at) AS ended_at),
-         CASE WHEN list_contains(o.reflectors, o.node) THEN o.other ELSE o.node END AS client
-  FROM grouped AS o JOIN horizon AS h ON h.cluster = o.cluster
+  SELECT o.* REPLACE (coalesce(o.ended_at, h.last_at) AS ended_at), g.group_name, g.client
+  FROM grouped AS g JOIN observed AS o ON o.id = g.id JOIN horizon AS h ON h.cluster = o.cluster
 ), hours AS (
   SELECT s.*, unnest(generate_series(time_bucket(INTERVAL 1 HOUR, s.started_at),
                                      time_bucket(INTERVAL 1 HOUR, greatest(s.started_at, s.ended_at - INTERVAL 1 MICROSECOND)),
