@@ -91,6 +91,7 @@ def stretches(frame: pl.DataFrame, row: str = "end") -> Any:
                 alt.Tooltip("category:N", title=t("col.category")),
                 clock("started_at", t("col.started_at")),
                 clock("ended_at", t("col.ended_at")),
+                *([alt.Tooltip("reason:N", title=t("col.reason"))] if "reason" in frame.columns else []),
             ],
         )
         .properties(height=min(680, 140 + 20 * lines))

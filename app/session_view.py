@@ -14,6 +14,9 @@ from app.queries.base import Scope
 from app.safe import md
 from app.texts import t, word
 
+_UNSEEN = {"no logs": "sessions.other_no_logs", "peer not known": "sessions.other_not_known"}
+"""What to say of an end that nobody saw, by the reason."""
+
 
 def address(end: Mapping[str, Any]) -> dict[str, str | None]:
     """What names an end in an address."""
@@ -93,4 +96,4 @@ def _end(scope: Scope, end: dict[str, Any], key: str) -> None:
 def _unseen(here: dict[str, Any]) -> None:
     st.subheader(md(here["peer_node"] or here["peer"]), anchor=False)
     st.markdown(f"{palette.HEALTH_ICON['unknown']} **{word('health', 'unknown')}**")
-    show.empty(t("sessions.other_unseen"))
+    show.empty(t(_UNSEEN.get(here["other_reason"], "sessions.other_unseen")))

@@ -49,7 +49,9 @@ def latest_ends(scope: Scope) -> str:
                    THEN 'unknown' WHEN e.last_state = 'up' THEN 'up' ELSE 'failing' END AS health
   FROM (
     SELECT cluster, node, protocol, peer, any_value(peer_node) AS peer_node, max_by(state, started_at) AS last_state,
-           max_by(category, started_at) AS category, max(started_at) AS since, max_by(coalesce(ended_at,
+           max_by(category, started_at) AS category,
+           CASE WHEN max_by(state, started_at) = 'unknown' THEN max_by(reason, started_at) END AS reason,
+           max(started_at) AS since, max_by(coalesce(ended_at,
              TIMESTAMPTZ '9999-01-01'), started_at) AS until
     FROM session_intervals
     {where}

@@ -58,7 +58,7 @@ def ends(scope: Scope, health: str | None = None) -> Query:
         limit, values = "WHERE l.health = $health", values | {"health": health}
     return Query(
         f"""
-SELECT l.health, l.cluster, l.node, l.protocol, l.peer, l.peer_node, l.category, l.since, s.bgp_state, s.last_error,
+SELECT l.health, l.cluster, l.node, l.protocol, l.peer, l.peer_node, l.category, l.reason, l.since, s.bgp_state, s.last_error,
        s.other_state, s.other_bgp_state, s.other_last_error
 FROM ({latest_ends(scope)}
 ) AS l
@@ -111,7 +111,7 @@ def stretches(scope: Scope, cluster: str, node: str, peer: str | None, protocol:
         f"""
 SELECT node || ' → ' || coalesce(peer_node, peer) AS "end", state, category, started_at,
        coalesce(ended_at, (SELECT max(ended_at) FROM coverage WHERE cluster = $cluster)) AS ended_at, how_started,
-         how_ended,
+         how_ended, reason,
        CASE WHEN state = 'up' THEN 'up' WHEN state = 'unknown' OR state IS NULL THEN 'unknown'
          ELSE 'failing' END AS health
 FROM session_intervals

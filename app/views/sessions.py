@@ -63,6 +63,7 @@ def _ends(scope: Scope) -> None:
             "other_last_error",
             "since",
             "category",
+            "reason",
             "protocol",
             "cluster",
         ],

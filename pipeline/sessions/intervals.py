@@ -1,9 +1,9 @@
 """Observations become stretches of time in which one end was up, down, or not observed.
 
 A stretch lasts until the same end is seen otherwise. Where the speaker's coverage has a hole, the stretch ends
-with the coverage and an ``unknown`` one fills the hole: nobody saw what happened in it. A down stretch takes
-its category from the last telling error text seen in it (a closed connection only counts where nothing else was
-said); without any text it is ``bgp_not_established``.
+with the coverage and an ``unknown`` one fills the hole: nobody saw what happened in it, and ``reason`` says why.
+A down stretch takes its category from the last telling error text seen in it (a closed connection only counts
+where nothing else was said); without any text it is ``bgp_not_established``.
 """
 
 from __future__ import annotations
@@ -16,15 +16,18 @@ from numpy.typing import NDArray
 
 from pipeline.sessions.coverage import session_stretches
 from pipeline.sessions.facts import TIME, ClusterFacts
-from pipeline.sessions.observations import DOWN, END, GONE, KEY, UP
+from pipeline.sessions.observations import DOWN, END, GONE, KEY, UP, bird_logs
 from pipeline.sessions.reasons import BARE, HEALTHY, SOFT
 from pipeline.sessions.settings import DEFAULTS, SessionSettings
 
 UNKNOWN = "unknown"
+ROTATED, NO_LOGS = "rotated away", "no logs"
+"""Why a state is unknown: a log is missing between two others, or no log of the daemon reaches this time."""
 SCHEMA: dict[str, Any] = {
     "cluster": pl.String, "speaker": pl.String, "end": pl.String, "node": pl.String, "protocol": pl.String,
     "peer": pl.String, "peer_node": pl.String, "state": pl.String, "category": pl.String,
     "started_at": TIME, "ended_at": TIME, "how_started": pl.String, "how_ended": pl.String,
+    "reason": pl.String,
     "first_error": pl.String, "last_error": pl.String, "errors": pl.List(pl.String),
     "bgp_state": pl.String, "observed_by": pl.String, "observations": pl.UInt32,
     "is_first": pl.Boolean, "source_path": pl.String, "byte_offset": pl.UInt64,
@@ -47,7 +50,8 @@ def build_intervals(
     stretches = session_stretches(facts, observations, settings)
     runs = _runs(_in_stretches(observations, stretches))
     closed = _closed(runs, _data_end(stretches), settings)
-    whole = pl.concat([closed, _holes(closed)], how="diagonal_relaxed").filter(pl.col("state") != GONE)
+    holes = _explained(_holes(closed), facts)
+    whole = pl.concat([closed, holes], how="diagonal_relaxed").filter(pl.col("state") != GONE)
     return (
         whole.with_columns(cluster=pl.lit(facts.cluster))
         .sort([KEY, "started_at"], nulls_last=False, maintain_order=True)
@@ -177,3 +181,16 @@ def _holes(closed: pl.DataFrame) -> pl.DataFrame:
         state=pl.lit(UNKNOWN), started_at="ended_at", ended_at="_hole_to", how_started=pl.lit("unobserved"),
         how_ended="_hole_how", observations=pl.lit(0), is_first=pl.lit(False),
     )  # fmt: skip
+
+
+def _explained(holes: pl.DataFrame, facts: ClusterFacts) -> pl.DataFrame:
+    """Add why nobody saw what happened: the log of the daemon goes on behind the hole, or there is none."""
+    logs = bird_logs(facts.observed).group_by("speaker").agg(
+        pl.col("first_ts").min().alias("_first"), pl.col("last_ts").max().alias("_last")
+    )  # fmt: skip
+    around = (pl.col("_first") <= pl.col("started_at")) & (pl.col("_last") >= pl.col("ended_at"))
+    return (
+        holes.join(logs, on="speaker", how="left", maintain_order="left")
+        .with_columns(reason=pl.when(around).then(pl.lit(ROTATED)).otherwise(pl.lit(NO_LOGS)))
+        .drop("_first", "_last")
+    )

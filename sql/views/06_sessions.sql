@@ -39,8 +39,14 @@ WITH protocols AS (
 )
 SELECT e.cluster, e.node, e.protocol, e.peer, e.peer_node, e.state, e.bgp_state, e.last_error, e.since, o.state AS other_state,
        o.last_error AS other_last_error, o.bgp_state AS other_bgp_state, o.protocol AS other_protocol,
-       o.observed_at AS other_observed_at, e.observed_at
+       o.observed_at AS other_observed_at, e.observed_at,
+       CASE WHEN o.node IS NOT NULL THEN NULL WHEN e.peer_node IS NULL THEN 'peer not known'
+            WHEN b.node IS NULL THEN 'node not in the bundle' ELSE 'no logs' END AS other_reason
 FROM ends AS e
+LEFT JOIN (
+  -- What others say of a node (events, resources) is not collected from it.
+  SELECT DISTINCT cluster, node FROM coverage WHERE component NOT IN ('kube-event', 'inventory')
+) AS b ON b.cluster = e.cluster AND b.node = e.peer_node
 LEFT JOIN ends AS o ON o.cluster = e.cluster AND o.node = e.peer_node AND o.peer_node = e.node
 -- Of several ends on the other side the one of the same kind of protocol is the partner, then the latest seen.
 QUALIFY row_number() OVER (
@@ -63,4 +69,5 @@ COMMENT ON COLUMN sessions.other_last_error IS 'Latest error of the other end si
 COMMENT ON COLUMN sessions.other_bgp_state IS 'Latest BGP state of the other end.';
 COMMENT ON COLUMN sessions.other_protocol IS 'Name of the protocol at the other end.';
 COMMENT ON COLUMN sessions.other_observed_at IS 'When the other end was last observed.';
+COMMENT ON COLUMN sessions.other_reason IS 'Why the other end was not seen. node not in the bundle: nothing was collected from that node; no logs: something was, but neither a log nor a status of its routing daemon that names this session; peer not known: the address belongs to no node that is known, or to two. None where the other end was seen.';
 COMMENT ON COLUMN sessions.observed_at IS 'When this end was last observed.';

@@ -125,6 +125,29 @@ def test_what_nobody_observed_is_unknown() -> None:
     ]
 
 
+def reasons(rows: list[dict[str, Any]], *logs: tuple[float, float]) -> list[tuple[str, str | None]]:
+    """State and reason of each stretch; ``logs`` are the times of the daemon's logs."""
+    observed = [
+        {"node": "a", "component": "bird", "source_path": f"a/log.{n}", "first_ts": at(first), "last_ts": at(last)}
+        for n, (first, last) in enumerate(logs)
+    ]
+    facts = ClusterFacts.of(states=rows, observed=observed)
+    frame = build_intervals(facts, build_observations(facts, build_address_book(facts)))
+    return list(frame.select("state", "reason").iter_rows())
+
+
+def test_a_log_that_is_missing_between_two_was_rotated_away() -> None:
+    rows = [seen(0, "up"), seen(5000, "start")]
+    assert reasons(rows, (0, 1000), (4000, 9000)) == [("up", None), ("unknown", "rotated away"), ("down", None)]
+
+
+def test_between_tables_and_behind_a_log_there_are_no_logs() -> None:
+    tables = [seen(0, "up", "show protocols"), seen(5000, "up", "show protocols")]
+    assert reasons(tables) == [("up", None), ("unknown", "no logs"), ("up", None)]
+    later = [seen(0, "up"), seen(9000, "up", node="b")]
+    assert reasons(later, (0, 1000)) == [("up", None), ("unknown", "no logs"), ("up", None)]
+
+
 def test_a_silent_log_covers_its_time() -> None:
     rows = [seen(0, "up", "show protocols"), seen(7200, "up", "show protocols")]
     assert [stretch[0] for stretch in intervals(rows, log=(0, 7200))] == ["up"]

@@ -151,6 +151,27 @@ def test_clusters_do_not_mix(warehouse: Warehouse) -> None:
     assert by_cluster == {CLUSTER: ("b", None), "other": (None, None)}
 
 
+def test_an_end_that_nobody_saw_has_a_reason(warehouse: Warehouse) -> None:
+    addresses(warehouse, a="1", b="2", c="3")
+    stretch = {"started_at": at(0), "ended_at": at(9)}
+    rows = [
+        {"node": "a", "component": "bird"},
+        {"node": "b", "component": "felix"},
+        {"node": "c", "component": "kube-event"},
+    ]
+    warehouse.replace_derived(CLUSTER, {"coverage": pl.DataFrame([row | stretch for row in rows])})
+    far = [
+        {"node": "a", "protocol": f"Mesh_10_0_0_{n}", "peer": f"10.0.0.{n}", "ts": at(0), "state": "up"}
+        for n in (2, 3, 4)
+    ]
+    observe(warehouse, *far, {"node": "e", "protocol": "Mesh_10_0_0_1", "peer": "10.0.0.1", "ts": at(0), "state": "up"})
+    assert {row["peer"]: row["other_reason"] for row in sessions(warehouse)} == {
+        "10.0.0.2": "no logs", "10.0.0.3": "node not in the bundle", "10.0.0.4": "peer not known", "10.0.0.1": "no logs",
+    }  # fmt: skip
+    observe(warehouse, OTHER | {"ts": at(0), "state": "up"})
+    assert {row["peer"]: row["other_reason"] for row in sessions(warehouse)}["10.0.0.2"] is None
+
+
 def test_a_record_that_names_only_its_pod_gets_the_node(warehouse: Warehouse) -> None:
     warehouse.replace_derived(
         CLUSTER, {"pod_nodes": pl.DataFrame({"pod": ["p1", "p2", "p2"], "node": ["a", "b", "c"]})}
