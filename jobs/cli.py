@@ -5,8 +5,10 @@ Heavy libraries are imported inside the commands, so that ``--help`` is quick.
 
 from __future__ import annotations
 
+import os
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import Annotated
 
@@ -120,8 +122,16 @@ def _call(words: list[str]) -> tuple[int, str | None]:
             return 3, "out of memory; what was committed before stays. Give it more, or lower item_bytes and processes"
         if {"-v", "--verbose"} & set(words):
             raise
-        return 5, f"internal error: {type(exc).__name__}: {exc}; run again with -v and report it"
+        return 5, f"internal error: {type(exc).__name__}: {exc} ({_place(exc)}); run again with -v and report it"
     return 0, None
+
+
+def _place(exc: BaseException) -> str:
+    """Where in this project it was raised, or what was called from there."""
+    root = Path(__file__).resolve().parent.parent
+    parts = tuple(str(root / name) + os.sep for name in ("pipeline", "jobs", "app"))
+    frames = [frame for frame in traceback.extract_tb(exc.__traceback__) if frame.filename.startswith(parts)]
+    return f"{Path(frames[-1].filename).relative_to(root)}:{frames[-1].lineno}" if frames else "in a library"
 
 
 # what libraries say when the system refuses them a thread, a page, or the room for a shared library

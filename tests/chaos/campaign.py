@@ -110,7 +110,7 @@ class Campaign:
             ended = self.kinds[name]()
         except Exception as exc:  # noqa: BLE001 - a campaign goes on
             ended = "trouble"
-            self.outcome.troubles.append(f"{name}: {type(exc).__name__}: {str(exc)[:300]}")
+            self.outcome.troubles.append(f"{name}: {type(exc).__name__}: {str(exc)[-600:]}")
         self.outcome.ended[f"{name}: {ended}"] += 1
         self._look(name)
 
