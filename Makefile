@@ -6,7 +6,7 @@ VENV := .venv
 READY := $(VENV)/.ready
 BIN := $(VENV)/bin
 SPARK := $(VENV)/.spark
-SYSTEM_PACKAGES := bird nftables iproute2 chromium default-jre-headless
+SYSTEM_PACKAGES := bird nftables iproute2 chromium default-jre-headless prometheus systemd
 export UV_LINK_MODE ?= copy
 
 .DEFAULT_GOAL := help
@@ -76,13 +76,13 @@ lock: $(READY) ## resolve the dependencies anew into requirements.lock
 		--no-annotate --constraint requirements.lock --output-file requirements-spark.lock -
 
 system: ## install the system packages that some tests need, when this may (root and apt)
-	@missing=; for p in bird nft ip chromium java; do command -v $$p >/dev/null || missing=1; done; \
+	@missing=; for p in bird nft ip chromium java promtool systemd-analyze; do command -v $$p >/dev/null || missing=1; done; \
 	if [ -z "$$missing" ]; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		echo "installing $(SYSTEM_PACKAGES) for the lab, browser and Spark tests"; \
+		echo "installing $(SYSTEM_PACKAGES) for the lab, browser, Spark and deployment tests"; \
 		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(SYSTEM_PACKAGES); } >/dev/null 2>&1 \
 		|| echo "could not install $(SYSTEM_PACKAGES); the tests that need them will be skipped"; \
-		for s in bird bird6; do systemctl disable --quiet --now $$s >/dev/null 2>&1 || true; done; \
+		for s in bird bird6 prometheus; do systemctl disable --quiet --now $$s >/dev/null 2>&1 || true; done; \
 	else echo "not root or no apt: the tests that need $(SYSTEM_PACKAGES) will be skipped"; fi
 
 clean: ## remove the environment and caches (never a warehouse)

@@ -20,7 +20,12 @@ BASE = [path for path in sorted((KUBERNETES / "base").glob("*.yaml")) if path.na
 @cache
 def built(overlay: str) -> tuple[dict[str, Any], ...]:
     """The objects of an overlay, through kustomize."""
-    kubectl = tool("kubectl", "kubernetes-client")
+    kubectl = tool("kubectl", "kubernetes-client of Debian 13 or newer")
+    if (
+        "kustomizeVersion"
+        not in subprocess.run([kubectl, "version", "--client", "-o", "json"], capture_output=True, text=True).stdout
+    ):
+        pytest.skip("this kubectl is older than 1.24 and cannot build the overlays; only the structure was checked")
     done = subprocess.run(
         [kubectl, "kustomize", str(KUBERNETES / "overlays" / overlay)], capture_output=True, text=True
     )
