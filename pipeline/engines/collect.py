@@ -118,9 +118,8 @@ class Collector:
             self._load.add_observed(observed)
 
     def forget(self, large: Large) -> None:
-        """The end of a large source whose content is known: nothing of it stays."""
+        """The end of a large source whose content is known, or was not whole: nothing of it stays."""
         self._load.forget(large.row.source_path)
-        self._summary.files_known += 1
 
     def _enter(self, row: SourceRow, told: dict[str, object]) -> None:
         known = {name: value for name, value in told.items() if value is not None or name.endswith("_ts")}

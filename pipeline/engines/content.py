@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
-from pathlib import Path
 
 from pipeline.settings import Settings
 from pipeline.sources.discover import Source
@@ -43,16 +42,6 @@ def read_some(source: Source) -> bytes:
     """Some bytes, as they come: a damaged stream still gives what stands before the damage; b"" at the end."""
     read1 = getattr(source.stream, "read1", source.stream.read)
     return bytes(read1(_BLOCK))
-
-
-def digest_file(path: str, size: int) -> bytes:
-    """Digest of the first ``size`` bytes of a file; it releases the interpreter, so it may run in a thread."""
-    digest, left = new_digest(), size
-    with Path(path).open("rb") as stream:
-        while left > 0 and (block := stream.read(min(_BLOCK, left))):
-            digest.update(block)
-            left -= len(block)
-    return digest.digest()
 
 
 def read_content(source: Source, settings: Settings) -> Content:

@@ -36,7 +36,7 @@ STATES = schema(
     {
         "src": pl.UInt32, "ts": UTC_US, "node": pl.String, "protocol": pl.String, "peer": pl.String,
         "state": pl.String, "bgp_state": pl.String, "last_error": pl.String, "observed_by": pl.String,
-        "byte_offset": pl.UInt64,
+        "byte_offset": pl.UInt64, "since": UTC_US,
     }
 )  # fmt: skip
 RESOURCES = schema(

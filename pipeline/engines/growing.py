@@ -23,7 +23,7 @@ from typing import BinaryIO
 
 import duckdb
 
-from pipeline.engines.content import digest_file, new_digest
+from pipeline.engines.content import new_digest
 from pipeline.settings import Settings
 from pipeline.sources.discover import Source, walk_sources
 from pipeline.sources.identify import SNIFF_BYTES, Identity, identify
@@ -250,13 +250,10 @@ def _form(data: bytes) -> str:
     return "".join(sign for sign, _ in groupby(signs))
 
 
-def digests_of_file(path: str, ends: Sequence[int], size: int) -> dict[int, bytes]:
-    """Digests of a file at each of ``ends`` and at ``size``; of all there is when it is shorter by now."""
-    with Path(path).open("rb") as stream:
-        found = digests_at(blocks_of(stream, size), [*ends, size])
-    if size not in found:
-        found[size] = digest_file(path, size)
-    return found
+def digests_of_file(stream: BinaryIO, ends: Sequence[int], size: int) -> dict[int, bytes]:
+    """Digests of a file, which is closed then, at each of ``ends`` and at ``size``, unless it is shorter by now."""
+    with stream:
+        return digests_at(blocks_of(stream, size), [*ends, size])
 
 
 def is_fresh(source: Source, settings: Settings) -> bool:

@@ -116,10 +116,13 @@ def _piece(part: Part, settings: Settings) -> Piece:
         data = part.data
     else:
         context = context_bytes(settings.record_bytes, settings.neighbour_bytes)
-        with Path(part.path).open("rb") as stream:
-            window = read_window(
-                stream, part.begin, part.end or part.size, part.size, context, settings.line_bytes, part.floor
-            )
+        try:
+            with Path(part.path).open("rb") as stream:
+                window = read_window(
+                    stream, part.begin, part.end or part.size, part.size, context, settings.line_bytes, part.floor
+                )
+        except OSError:  # it was moved away: whoever wanted it sees that at its end
+            window = None
         if window is None:
             return replace(piece, identity=part.identity or NOTHING, offset=part.begin, end=part.begin)
         known = part.identity or identify(window.data[:SNIFF_BYTES])

@@ -333,11 +333,14 @@ class Reading:
         if is_fresh(source, self._settings):
             size = self._waits(finished_size(source.path, size, self._settings.item_bytes), size)
         begun = [prior for prior in self._growth.candidates(part.path, head) if 0 < prior.end <= size]
-        hashed = self._hasher.submit(digests_of_file, source.path, [prior.end for prior in begun], size)
-        if size in self._sizes and self._identity(part.names, hashed.result()[size]) in self._known:
+        # the file that was opened, whatever its name stands for by now
+        same = os.fdopen(os.dup(source.stream.fileno()), "rb", buffering=0)
+        hashed = self._hasher.submit(digests_of_file, same, [prior.end for prior in begun], size)
+        whole = hashed.result().get(size) if size in self._sizes else None
+        if whole is not None and self._identity(part.names, whole) in self._known:
             self._summary.files_known += 1
             if size == source.size:
-                self._memory.note(source.path, source.file, hashed.result()[size])
+                self._memory.note(source.path, source.file, whole)
             return
         self._sizes.add(size)
         prior = self._growth.longest(part.path, head, begun, hashed.result()) if begun else None
@@ -345,8 +348,25 @@ class Reading:
         self._begun[part.src] = prior
         large = self._open(part, size - begin)
         self._hand_out(self._ranges(part, begin, size), large)
-        whole = source if size == source.size else replace(source, file=None)
-        self._wait(lambda: self._end(whole, part, large, hashed.result()[size], head))
+        self._wait(lambda: self._end_ranges(source, part, large, hashed.result().get(size), head, size))
+
+    def _end_ranges(
+        self, source: Source, part: Part, large: Large, digest: bytes | None, head: bytes, size: int
+    ) -> None:
+        """The end of a file whose ranges were read by its name: it must still be the file it was."""
+        if digest is not None and _is_still(source, size):
+            self._end(source if size == source.size else replace(source, file=None), part, large, digest, head)
+            return
+        self._begun.pop(part.src, None)
+        self._forget(large)
+        self.refuse(
+            Refusal(source.path, "changed while it was read", "rotated or cut; the next run reads what is there")
+        )
+
+    def _forget(self, large: Large) -> None:
+        self._collector.forget(large)
+        if self._archive is not None:
+            self._archive.forget(large.row.source_path)
 
     def _open(self, part: Part, size: int) -> Large:
         """A large source under a name of its own: an archive may hold two members of one name."""
@@ -411,13 +431,22 @@ class Reading:
         end = size or large.row.bytes_read + (prior.end if prior else 0)
         if identity in self._known or self._growth.outgrown(part.path, head, end, digest):
             self._growth.seen(identity, source)
-            self._collector.forget(large)
-            if self._archive is not None:
-                self._archive.forget(large.row.source_path)
+            self._forget(large)
+            self._summary.files_known += 1
             return
         self._known.add(identity)
         self._note_stream(source, head, prior, Prior(end, identity, identity, part.path))
         self._collector.add_large(large, identity)
+
+
+def _is_still(source: Source, size: int) -> bool:
+    """Whether the name of a source still stands for the file that was opened, which has only grown, if anything."""
+    try:
+        now = Path(source.path).stat()
+    except OSError:
+        return False
+    same = source.file is None or (now.st_dev, now.st_ino) == (source.file.st_dev, source.file.st_ino)
+    return same and now.st_size >= size
 
 
 def _remove_spool(part: Part) -> None:
