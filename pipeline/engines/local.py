@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from pipeline.engines.archive import Archive, recover
 from pipeline.engines.collect import InputOptions, Summary
 from pipeline.engines.content import Content, content_id, read_content
-from pipeline.engines.reading import Parsers, Reading
+from pipeline.engines.handout import Parsers
+from pipeline.engines.reading import Reading
 from pipeline.engines.workers import Workers, processes_of
 from pipeline.errors import MissingInputError
 from pipeline.grammar import load_ruleset

@@ -1,0 +1,213 @@
+"""Large sources: cut into ranges, read by the processes themselves when they lie plain on disk.
+
+What must be unpacked first is spooled to them in windows. A large source is entered when its end is known.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+from pipeline.engines.collect import Large, described
+from pipeline.engines.content import WHOLE_FAMILIES, new_digest, read_some, whole_blocks
+from pipeline.engines.desk import Desk
+from pipeline.engines.growing import (
+    Prior,
+    blocks_of,
+    digests_at,
+    digests_of_file,
+    finished_end,
+    finished_size,
+    is_fresh,
+)
+from pipeline.engines.items import Part
+from pipeline.engines.ranges import context_bytes
+from pipeline.sources.archives import Refusal
+from pipeline.sources.discover import Source
+from pipeline.sources.identify import SNIFF_BYTES, identify
+from pipeline.sources.windows import stream_windows
+
+
+class LargeSources:
+    """Reads sources that are larger than a work item; ``known`` sizes are those of contents in the warehouse."""
+
+    def __init__(self, desk: Desk, sizes: set[int]) -> None:
+        self._desk = desk
+        self._sizes = sizes
+        self._context = context_bytes(desk.settings.record_bytes, desk.settings.neighbour_bytes)
+        self._names: Counter[str] = Counter()
+        self._begun: dict[int, Prior | None] = {}
+        self._heads: set[int] = set()
+        self._hasher = ThreadPoolExecutor(1, thread_name_prefix="peerscope-hash")
+
+    def close(self) -> None:
+        """End the thread that hashes."""
+        self._hasher.shutdown(wait=False, cancel_futures=True)
+
+    def read(self, source: Source, head: bytes) -> None:
+        """Take in a source that begins with ``head``, unless it is known."""
+        identity = identify(head[:SNIFF_BYTES])
+        if identity.family == "binary":
+            self._desk.refuse(Refusal(source.path, "binary file", identity.why))
+            return
+        self.settle(source.path, head)
+        self._heads.add(self._desk.growth.key(source.path, head))
+        part = replace(self._desk.part(source), identity=identity)
+        if self._desk.options.overlap == "dedupe" and identity.family == "log":
+            self._read_new(source, part, head)
+            return
+        if source.plain and source.size is not None and identity.family not in WHOLE_FAMILIES:
+            self._read_ranges(source, part, head)
+            return
+        hasher = new_digest()
+        large = self._open(part, 0)
+        size = self._hand_out(self._unpacked(source, part, head, hasher), large)
+        large.row = replace(large.row, bytes_read=size)
+        self._desk.handout.wait(lambda: self._end(source, part, large, hasher.digest(), head))
+
+    def settle(self, path: str, head: bytes) -> None:
+        """Wait for large sources that begin like this one: how far they were read must be known first."""
+        if self._heads and self._desk.growth.key(path, head) in self._heads:
+            self._desk.handout.drain()
+
+    def _read_new(self, source: Source, part: Part, head: bytes) -> None:
+        """A large log of which only new lines are wanted: unpacked to disk, since it is read twice."""
+        with tempfile.TemporaryFile() as file:
+            file.write(head)
+            while block := read_some(source):
+                file.write(block)
+            size = file.tell()
+            if is_fresh(source, self._desk.settings):
+                size = self._desk.waits(finished_end(file, size, self._desk.settings.item_bytes), size)
+            begun = [prior for prior in self._desk.growth.candidates(part.path, head) if 0 < prior.end <= size]
+            digests = digests_at(blocks_of(file, size), [*(prior.end for prior in begun), size])
+            if self._desk.identity(part.names, digests[size]) in self._desk.known:
+                self._desk.summary.files_known += 1
+                return
+            prior = self._begun[part.src] = self._desk.growth.longest(part.path, head, begun, digests)
+            large = self._open(part, 0)
+            pieces = self._desk.new_pieces(part, file, prior.end if prior else 0, size)
+            new = self._hand_out(
+                ((self._desk.handout.spooled(one, one.data or b""), len(one.data or b"")) for one in pieces), large
+            )
+        large.row = replace(large.row, bytes_read=new)
+        whole = source if size == source.size else replace(source, file=None)
+        self._desk.handout.wait(lambda: self._end(whole, part, large, digests[size], head, size))
+
+    def _read_ranges(self, source: Source, part: Part, head: bytes) -> None:
+        """A large plain file, read by the processes; hashed meanwhile, or before when it may be known in part."""
+        assert source.size is not None
+        size = source.size
+        if is_fresh(source, self._desk.settings):
+            size = self._desk.waits(finished_size(source.path, size, self._desk.settings.item_bytes), size)
+        begun = [prior for prior in self._desk.growth.candidates(part.path, head) if 0 < prior.end <= size]
+        # the file that was opened, whatever its name stands for by now
+        same = os.fdopen(os.dup(source.stream.fileno()), "rb", buffering=0)
+        hashed = self._hasher.submit(digests_of_file, same, [prior.end for prior in begun], size)
+        whole = hashed.result().get(size) if size in self._sizes else None
+        if whole is not None and self._desk.identity(part.names, whole) in self._desk.known:
+            self._desk.summary.files_known += 1
+            if size == source.size:
+                self._desk.memory.note(source.path, source.file, whole)
+            return
+        self._sizes.add(size)
+        prior = self._desk.growth.longest(part.path, head, begun, hashed.result()) if begun else None
+        begin = prior.end if prior else 0
+        self._begun[part.src] = prior
+        large = self._open(part, size - begin)
+        self._hand_out(self._ranges(part, begin, size), large)
+        self._desk.handout.wait(lambda: self._end_ranges(source, part, large, hashed.result().get(size), head, size))
+
+    def _end_ranges(
+        self, source: Source, part: Part, large: Large, digest: bytes | None, head: bytes, size: int
+    ) -> None:
+        """The end of a file whose ranges were read by its name: it must still be the file it was."""
+        if digest is not None and _is_still(source, size):
+            self._end(source if size == source.size else replace(source, file=None), part, large, digest, head)
+            return
+        self._begun.pop(part.src, None)
+        self._forget(large)
+        self._desk.refuse(
+            Refusal(source.path, "changed while it was read", "rotated or cut; the next run reads what is there")
+        )
+
+    def _forget(self, large: Large) -> None:
+        self._desk.collector.forget(large)
+        if self._desk.archive is not None:
+            self._desk.archive.forget(large.row.source_path)
+
+    def _open(self, part: Part, size: int) -> Large:
+        """A large source under a name of its own: an archive may hold two members of one name."""
+        self._names[part.path] += 1
+        count = self._names[part.path]
+        assert part.identity is not None
+        row = described(self._desk.row(part, "", size), part.identity)
+        return Large(row if count == 1 else replace(row, source_path=f"{part.path}#{count}"))
+
+    def _hand_out(self, parts: Iterator[tuple[Part, int]], large: Large) -> int:
+        total = 0
+        for part, size in parts:
+            total += size
+            path = part.path if part.data is None and part.spool is None else large.row.source_path
+            self._desk.handout.submit(
+                [replace(part, path=path)], size, lambda parsed: self._desk.collector.add_part(parsed, large)
+            )
+        return total
+
+    def _ranges(self, part: Part, first: int, size: int) -> Iterator[tuple[Part, int]]:
+        """Ranges of a plain file from ``first`` on, for the processes to read."""
+        step = self._desk.settings.item_bytes
+        for begin in range(first, size, step):
+            end = min(begin + step, size)
+            yield replace(part, begin=begin, end=end, size=size, floor=first), end - begin
+
+    def _unpacked(self, source: Source, part: Part, head: bytes, digest: object) -> Iterator[tuple[Part, int]]:
+        """Parts of what must be unpacked here, spooled; a document comes whole."""
+        assert part.identity is not None
+        settings = self._desk.settings
+        if part.identity.family in WHOLE_FAMILIES:
+            digest.update(head)  # type: ignore[attr-defined]
+            for offset, data in whole_blocks(source, head, settings, digest):  # type: ignore[arg-type]
+                yield self._desk.handout.spooled(replace(part, offset=offset, begin=offset), data), len(data)
+            return
+
+        prior, read = self._desk.growth.skip(part.path, head, lambda: read_some(source), digest)  # type: ignore[arg-type]
+        self._begun[part.src] = prior
+        base = prior.end if prior else 0
+        for window in stream_windows(read, b"", settings.item_bytes, self._context, settings.line_bytes):
+            size = (window.end or window.offset + len(window.data) + window.tail) - window.begin
+            end = None if window.end is None else base + window.end
+            offset, begin = base + window.offset, base + window.begin
+            placed = replace(part, offset=offset, begin=begin, end=end, tail=window.tail)
+            yield self._desk.handout.spooled(placed, window.data), size
+
+    def _end(self, source: Source, part: Part, large: Large, digest: bytes, head: bytes, size: int = 0) -> None:
+        self._desk.tell_damage(source)
+        if not source.damage:
+            self._desk.memory.note(source.path, source.file, digest)
+        identity = self._desk.identity(part.names, digest)
+        prior = self._begun.pop(part.src, None)
+        end = size or large.row.bytes_read + (prior.end if prior else 0)
+        if identity in self._desk.known or self._desk.growth.outgrown(part.path, head, end, digest):
+            self._desk.growth.seen(identity, source)
+            self._forget(large)
+            self._desk.summary.files_known += 1
+            return
+        self._desk.known.add(identity)
+        self._desk.note_stream(source, head, prior, Prior(end, identity, identity, part.path))
+        self._desk.collector.add_large(large, identity)
+
+
+def _is_still(source: Source, size: int) -> bool:
+    """Whether the name of a source still stands for the file that was opened, which has only grown, if anything."""
+    try:
+        now = Path(source.path).stat()
+    except OSError:
+        return False
+    same = source.file is None or (now.st_dev, now.st_ino) == (source.file.st_dev, source.file.st_ino)
+    return same and now.st_size >= size
