@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import BinaryIO
 
 from pipeline.settings import Settings
 from pipeline.sources.discover import Source
@@ -81,3 +82,36 @@ def whole_blocks(source: Source, head: bytes, settings: Settings, digest: blake2
     for data in _blocks(source, head, settings.document_bytes, digest):
         yield offset, data
         offset += len(data)
+
+
+def blocks_of(stream: BinaryIO, size: int) -> Iterator[bytes]:
+    """The first ``size`` bytes of a file, in blocks."""
+    stream.seek(0)
+    while size > 0 and (block := stream.read(min(_BLOCK, size))):
+        size -= len(block)
+        yield block
+
+
+def digests_at(blocks: Iterator[bytes], ends: Sequence[int]) -> dict[int, bytes]:
+    """Digests of the first so many bytes for each of ``ends``; lengths that are not reached are left out."""
+    found: dict[int, bytes] = {}
+    wanted = sorted(set(ends))
+    digest, at = new_digest(), 0
+    for block in blocks:
+        view, used = memoryview(block), 0
+        while wanted and wanted[0] <= at + len(block):
+            stop = wanted.pop(0) - at
+            digest.update(view[used:stop])
+            used = stop
+            found[at + stop] = digest.copy().digest()
+        digest.update(view[used:])
+        at += len(block)
+        if not wanted:
+            break
+    return found
+
+
+def digests_of_file(stream: BinaryIO, ends: Sequence[int], size: int) -> dict[int, bytes]:
+    """Digests of a file, which is closed then, at each of ``ends`` and at ``size``, unless it is shorter by now."""
+    with stream:
+        return digests_at(blocks_of(stream, size), [*ends, size])

@@ -3,16 +3,12 @@
 A file goes on with what was read when it begins with exactly those bytes, whatever it is called by now: a log that
 was renamed or packed since is continued as well, and one that was cut off and begun anew is a new one. To find out
 costs a hash at each length that files with the same first line had when they were read.
-
-A last line that lacks its end waits while its writer may still be at it; so do pieces of a line that the container
-runtime has split, until the last of them is there.
 """
 
 from __future__ import annotations
 
 import re
 import tempfile
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -23,7 +19,7 @@ from typing import BinaryIO
 
 import duckdb
 
-from pipeline.engines.content import new_digest
+from pipeline.engines.content import digests_at
 from pipeline.settings import Settings
 from pipeline.sources.discover import Source, walk_sources
 from pipeline.sources.identify import SNIFF_BYTES, Identity, identify
@@ -32,7 +28,6 @@ from pipeline.warehouse.files import FileMemory
 HEAD_BYTES = 4096
 _BLOCK = 1 << 20
 _HELD = 16 << 20
-_PIECE = re.compile(rb"\S+ (?:stdout|stderr) P ")
 _TIME = re.compile(rb"\d\d:\d\d:\d\d")
 _STREAMS = """
 SELECT t.head, t.end_at, t.content_id, t.stream_id, s.source_path
@@ -200,33 +195,6 @@ def _blocks(stream: BinaryIO) -> Iterator[bytes]:
         yield block
 
 
-def blocks_of(stream: BinaryIO, size: int) -> Iterator[bytes]:
-    """The first ``size`` bytes of a file, in blocks."""
-    stream.seek(0)
-    while size > 0 and (block := stream.read(min(_BLOCK, size))):
-        size -= len(block)
-        yield block
-
-
-def digests_at(blocks: Iterator[bytes], ends: Sequence[int]) -> dict[int, bytes]:
-    """Digests of the first so many bytes for each of ``ends``; lengths that are not reached are left out."""
-    found: dict[int, bytes] = {}
-    wanted = sorted(set(ends))
-    digest, at = new_digest(), 0
-    for block in blocks:
-        view, used = memoryview(block), 0
-        while wanted and wanted[0] <= at + len(block):
-            stop = wanted.pop(0) - at
-            digest.update(view[used:stop])
-            used = stop
-            found[at + stop] = digest.copy().digest()
-        digest.update(view[used:])
-        at += len(block)
-        if not wanted:
-            break
-    return found
-
-
 def _was_text(head: bytes, end: int) -> bool:
     """Whether what was read then was read line by line; what was refused, or read as one, is read anew."""
     return end >= SNIFF_BYTES or identify(head[:end]).family in ("log", "console")
@@ -248,44 +216,3 @@ def _form(data: bytes) -> str:
     line = next((line for line in data[:HEAD_BYTES].splitlines() if line.strip()), b"").decode("utf-8", "replace")
     signs = ("0" if char.isdigit() else "A" if char.isupper() else "a" if char.isalpha() else char for char in line)
     return "".join(sign for sign, _ in groupby(signs))
-
-
-def digests_of_file(stream: BinaryIO, ends: Sequence[int], size: int) -> dict[int, bytes]:
-    """Digests of a file, which is closed then, at each of ``ends`` and at ``size``, unless it is shorter by now."""
-    with stream:
-        return digests_at(blocks_of(stream, size), [*ends, size])
-
-
-def is_fresh(source: Source, settings: Settings) -> bool:
-    """Whether the file was written to a moment ago, so that its last line may still be going on.
-
-    A file from the future, by a clock that is off, is not waited for.
-    """
-    if not source.plain or source.file is None:
-        return False
-    return abs(time.time_ns() - source.file.st_mtime_ns) < settings.unfinished_seconds * 1e9
-
-
-def finished(data: bytes) -> int:
-    """Length of what is finished: up to the last line end, without pieces whose last one is still to come."""
-    end = data.rfind(b"\n") + 1
-    while end:
-        start = data.rfind(b"\n", 0, end - 1) + 1
-        if not _PIECE.match(data, start, end):
-            break
-        end = start
-    return end
-
-
-def finished_end(stream: BinaryIO, size: int, room: int) -> int:
-    """The same for the first ``size`` bytes of a file, of which the last ``room`` are looked at."""
-    start = max(size - room, 0)
-    stream.seek(start)
-    end = finished(stream.read(size - start))
-    return start + end if end or not start else size
-
-
-def finished_size(path: str, size: int, room: int) -> int:
-    """The same for a file by its path."""
-    with Path(path).open("rb") as stream:
-        return finished_end(stream, size, room)

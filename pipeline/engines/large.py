@@ -14,17 +14,18 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipeline.engines.collect import Large, described
-from pipeline.engines.content import WHOLE_FAMILIES, new_digest, read_some, whole_blocks
-from pipeline.engines.desk import Desk
-from pipeline.engines.growing import (
-    Prior,
+from pipeline.engines.content import (
+    WHOLE_FAMILIES,
     blocks_of,
     digests_at,
     digests_of_file,
-    finished_end,
-    finished_size,
-    is_fresh,
+    new_digest,
+    read_some,
+    whole_blocks,
 )
+from pipeline.engines.desk import Desk
+from pipeline.engines.endings import finished_end, finished_size, is_fresh
+from pipeline.engines.growing import Prior
 from pipeline.engines.items import Part
 from pipeline.engines.ranges import context_bytes
 from pipeline.sources.archives import Refusal

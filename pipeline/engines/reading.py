@@ -14,7 +14,8 @@ from pipeline.engines.archive import Archive
 from pipeline.engines.collect import InputOptions, Summary
 from pipeline.engines.content import new_digest, read_some
 from pipeline.engines.desk import Desk
-from pipeline.engines.growing import Prior, finished, goes_on, is_fresh
+from pipeline.engines.endings import finished, is_fresh
+from pipeline.engines.growing import Prior, goes_on
 from pipeline.engines.handout import Parsers
 from pipeline.engines.items import Part
 from pipeline.engines.large import LargeSources

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.engines.growing import finished
+from pipeline.engines.endings import finished
 from pipeline.engines.local import InputOptions, Summary, ingest
 from pipeline.settings import Settings
 from pipeline.warehouse.writer import Warehouse
