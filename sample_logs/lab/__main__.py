@@ -19,7 +19,7 @@ from sample_logs.lab.recording import Collector
 from sample_logs.lab.runner import Lab
 
 RECORDINGS = Path(__file__).resolve().parent.parent
-TOOLS = ("bird", "birdc", "ip", "nft", "nstat", "ss", "sysctl", "unshare")
+TOOLS = ("bird", "birdc", "dmesg", "ip", "nft", "nstat", "prlimit", "ss", "sysctl", "unshare")
 
 
 def missing_requirements() -> list[str]:

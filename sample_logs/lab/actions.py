@@ -11,6 +11,7 @@ from sample_logs.lab.cluster import Node, Peer
 from sample_logs.lab.control import birdc
 from sample_logs.lab.daemon import START_SPACING, ContainerLog, Daemon
 from sample_logs.lab.netns import LabError
+from sample_logs.lab.shortages import fill_conntrack, limit
 
 if TYPE_CHECKING:
     from sample_logs.lab.runner import Lab
@@ -201,4 +202,6 @@ ACTIONS: dict[str, Callable[[Lab, Arguments], None]] = {
     "double_peer": double_peer,
     "occupy_port": occupy_port,
     "write_config": write_config,
+    "limit": limit,
+    "fill_conntrack": fill_conntrack,
 }

@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from sample_logs.lab import PASSWORD
 from sample_logs.lab.scenario import GroupSpec, Scenario
 
+POD_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
+"""The letters Kubernetes draws the ends of pod names from."""
+
 
 @dataclass
 class Peer:
@@ -73,6 +76,12 @@ class Group:
 def stable_uuid(*parts: str) -> str:
     """A UUID that is the same each time the lab names the same thing."""
     return str(uuid.UUID(bytes=hashlib.sha256("/".join(parts).encode()).digest()[:16], version=4))
+
+
+def pod_name(scenario: str, node: str) -> str:
+    """Name of a node's calico-node pod, the same in each run."""
+    number = int(stable_uuid(scenario, node, "name").replace("-", ""), 16)
+    return "calico-node-" + "".join(POD_LETTERS[number // 27**place % 27] for place in range(5))
 
 
 class Cluster:

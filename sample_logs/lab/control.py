@@ -62,12 +62,26 @@ def ask(path: Path, command: str, timeout: float = 2.0) -> str:
             return _read_reply(control).decode()
     except TimeoutError as error:
         raise NoAnswerError(f"Error executing command: read unix @->{CONTROL_SOCKET}: i/o timeout") from error
+    except ConnectionResetError as error:
+        # BIRD ended before it took the connection from the backlog.
+        raise NoAnswerError(
+            f"Error executing command: read unix @->{CONTROL_SOCKET}: read: connection reset by peer"
+        ) from error
     except FileNotFoundError as error:
         missing = "dial unix /var/run/bird/bird.ctl: connect: no such file or directory"
         raise NoAnswerError(f"Error querying BIRD: unable to connect to BIRDv4 socket: {missing}") from error
     except OSError as error:
         refused = f"dial unix {CONTROL_SOCKET}: connect: connection refused"
         raise NoAnswerError(f"Error querying BIRD: unable to connect to BIRDv4 socket: {refused}") from error
+
+
+def refusal(path: Path) -> str | None:
+    """What calico-node's probe says if the daemon does not answer; ``None`` if it does."""
+    try:
+        ask(path, "show status")
+    except NoAnswerError as error:
+        return str(error)
+    return None
 
 
 def _read_reply(control: socket.socket) -> bytes:

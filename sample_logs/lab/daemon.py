@@ -9,9 +9,9 @@ import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
-from sample_logs.lab.netns import LabError
+from sample_logs.lab.netns import LabError, run
 
 START_SPACING = 1.6
 """Seconds between starts of daemons that would otherwise dial each other in the same second of BIRD's clock."""
@@ -22,7 +22,7 @@ CONFIG = "/etc/calico/confd/config/bird.cfg"
 # The daemon sees the node's own /etc, /run and /var/log, so that it is started with Calico's own command
 # line and its messages carry Calico's paths. `ip netns exec` has already made a private mount namespace.
 _MOUNTS = 'mount --bind "$1/etc" /etc && mount --bind "$1/run" /run && mount --bind "$1/log" /var/log'
-_DAEMON = f"{_MOUNTS} && exec bird -R -s {CONTROL_SOCKET} -d -c {CONFIG}"
+_DAEMON = f'{_MOUNTS} && shift && exec "$@" bird -R -s {CONTROL_SOCKET} -d -c {CONFIG}'
 
 
 def cri_stamp(nanoseconds: int) -> str:
@@ -56,6 +56,13 @@ class ContainerLog:
                     file.flush()
 
 
+class Killable(Protocol):
+    """A program that a scenario started beside the nodes' own daemons."""
+
+    def kill(self) -> None:
+        """End it at once."""
+
+
 class Daemon:
     """One BIRD with its files."""
 
@@ -64,6 +71,8 @@ class Daemon:
         self.home = home
         self.log = log
         self.wanted = False
+        self.limits: dict[str, int] = {}
+        self.pids: list[int] = []
         self._process: subprocess.Popen[bytes] | None = None
         self._reader: threading.Thread | None = None
         for folder in ("etc/calico/confd/config", "run/calico", "log"):
@@ -89,12 +98,14 @@ class Daemon:
         self.wanted = True
         if self.running:
             raise LabError(f"{self.namespace}: BIRD runs already")
+        limits = ["prlimit", *(f"--{name}={value}:" for name, value in self.limits.items())] if self.limits else []
         self._process = subprocess.Popen(
-            ["ip", "netns", "exec", self.namespace, "sh", "-c", _DAEMON, "sh", str(self.home)],
+            ["ip", "netns", "exec", self.namespace, "sh", "-c", _DAEMON, "sh", str(self.home), *limits],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
+        self.pids.append(self._process.pid)
         stream = self._process.stdout
         if stream is None:
             raise LabError("no pipe")
@@ -104,6 +115,12 @@ class Daemon:
         """Start the daemon again if it ended by itself; runit looks once a second."""
         if self.wanted and not self.running:
             self.start()
+
+    def limit(self, name: str, value: int) -> None:
+        """Set a soft limit by the name that prlimit(1) has for it, for this daemon and those started in its place."""
+        self.limits[name] = value
+        if self._process is not None and self.running:
+            run(["prlimit", "--pid", str(self._process.pid), f"--{name}={value}:"])
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal to the daemon."""

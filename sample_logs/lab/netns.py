@@ -14,6 +14,9 @@ from pathlib import Path
 from sample_logs.lab import PREFIX
 from sample_logs.lab.cluster import Node
 
+CHAINS = {"input": ("input", 0), "output": ("output", 0), "raw_in": ("prerouting", -300), "raw_out": ("output", -300)}
+"""Chains that a scenario's rules may name: hook and priority. The raw ones come before connection tracking."""
+
 
 class LabError(RuntimeError):
     """The lab cannot go on, with the reason."""
@@ -99,6 +102,10 @@ class Network:
         """Whether something in the node's namespace listens on a TCP port."""
         return bool(self.inside(node, ["ss", "-Hltn", f"sport = :{port}"]).strip())
 
+    def inode(self, node: Node) -> int:
+        """The number by which the kernel's log names a node's namespace."""
+        return (Path("/run/netns") / self.namespace(node)).stat().st_ino
+
     def link(self, node: Node, state: str) -> None:
         """Take the node's cable out (``down``) or put it in (``up``), at the bridge's end."""
         batch([f"link set p{node.index} {state}"], self._switch)
@@ -109,9 +116,11 @@ class Network:
         batch(flush, self.namespace(node))
 
     def filter(self, node: Node, rules: Sequence[str]) -> None:
-        """Put nftables rules (``input …`` or ``output …``) into a node's namespace."""
+        """Put nftables rules (``input …``, ``output …``, or before tracking ``raw_in …``) into a node's namespace."""
         chains = [
-            f"add chain inet lab {hook} {{ type filter hook {hook} priority 0; }}" for hook in ("input", "output")
+            f"add chain inet lab {name} {{ type filter hook {hook} priority {priority}; }}"
+            for name, (hook, priority) in CHAINS.items()
+            if any(rule.startswith(f"{name} ") for rule in rules)
         ]
         text = "\n".join(["add table inet lab", *chains, *(f"add rule inet lab {rule}" for rule in rules)])
         self.inside(node, ["nft", "-f", "-"], text + "\n")

@@ -115,4 +115,5 @@ def render_index(scenarios: Mapping[str, Scenario], recorded: list[str]) -> str:
     """README of the folder of recordings."""
     rows = [f"- [`{name}`]({name}/README.md): {scenarios[name].title}" for name in recorded]
     head = (TEXTS / "index.md").read_text(encoding="utf-8")
-    return head + "\n" + "\n".join(rows) + "\n"
+    tail = (TEXTS / "not-made.md").read_text(encoding="utf-8")
+    return head + "\n" + "\n".join(rows) + "\n\n" + tail

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import platform
+import re
 import time
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 from sample_logs.lab import inventory, probe, readme, rendered, truth
 from sample_logs.lab.bundle import archive
-from sample_logs.lab.cluster import Node
+from sample_logs.lab.cluster import Node, pod_name
 from sample_logs.lab.control import parse_protocols
 from sample_logs.lab.inventory import Machine, NodeFacts, Pod
 from sample_logs.lab.netns import run
 from sample_logs.lab.observe import Snapshot, compact_time, date_u
 from sample_logs.lab.probe import Event, Recorder
-from sample_logs.lab.runner import Lab, pod_name
+from sample_logs.lab.runner import Lab
 
 NODE_SYSCTLS = ("net.core.optmem_max", "net.core.somaxconn", "net.ipv4.tcp_syn_retries")
 """Parameters that each network namespace has for itself."""
@@ -29,6 +32,9 @@ MACHINE_SYSCTLS = (
 )
 """Parameters that exist once on a machine."""
 
+CONNTRACK_SYSCTLS = ("net.netfilter.nf_conntrack_count", "net.netfilter.nf_conntrack_max")
+"""Parameters of a node that tracks connections; the first one is the namespace's own, the other the machine's."""
+
 COUNTERS = ("TcpExtTCPMD5NotFound", "TcpExtTCPMD5Unexpected", "TcpExtTCPMD5Failure")
 STATUS_CLIENTS = 3
 
@@ -38,6 +44,19 @@ def machine_facts() -> Machine:
     release = platform.freedesktop_os_release()
     version = run(["sh", "-c", "bird --version 2>&1"]).split()[-1]
     return Machine(platform.release(), release["PRETTY_NAME"], run(["uname", "-a"]).strip(), version)
+
+
+def lines_about(log: str, namespace: int, pids: Sequence[int], since: float) -> str:
+    """The lines of ``dmesg --time-format iso`` since a time that name a node's namespace or its BIRD.
+
+    One log serves the whole machine.
+    """
+    named = re.compile("|".join([rf"\bnetns {namespace}\b", *(rf"\bbird\[{pid}\]" for pid in pids)]))
+    return "".join(f"{line}\n" for line in log.splitlines() if named.search(line) and _dmesg_time(line) >= since)
+
+
+def _dmesg_time(line: str) -> float:
+    return datetime.fromisoformat(line.split(" ", 1)[0].replace(",", ".")).timestamp()
 
 
 class Collector:
@@ -141,9 +160,14 @@ class Collector:
         self._put(f"{folder}/bird.cfg", lab.daemons[node.name].config.read_text(encoding="utf-8"))
         if node.role == "outside" or node.name in lab.offline:
             return
-        own = lab.network.inside(node, ["sysctl", *NODE_SYSCTLS])
+        names = [*NODE_SYSCTLS, *(CONNTRACK_SYSCTLS if node.name in lab.tracking else ())]
+        own = lab.network.inside(node, ["sysctl", *names])
         self._put(f"{folder}/sysctl.txt", own + run(["sysctl", *MACHINE_SYSCTLS]))
         self._put(f"{folder}/uname.txt", self.machine.uname_of(node.name) + "\n")
+        log = run(["dmesg", "--time-format", "iso"], check=False)
+        kernel = lines_about(log, lab.network.inode(node), lab.daemons[node.name].pids, lab.started_at)
+        if kernel:
+            self._put(f"{folder}/dmesg.txt", kernel)
         if node.role == "reflector":
             environment = f"NSTAT_HISTORY={lab.work / 'nstat'}"
             self._put(

@@ -14,21 +14,15 @@ from types import TracebackType
 
 from sample_logs.lab import birdconf, control
 from sample_logs.lab.actions import ACTIONS
-from sample_logs.lab.cluster import Cluster, Node, Peer, stable_uuid
+from sample_logs.lab.cluster import Cluster, Node, Peer, pod_name, stable_uuid
 from sample_logs.lab.control import Row
-from sample_logs.lab.daemon import START_SPACING, ContainerLog, Daemon
+from sample_logs.lab.daemon import START_SPACING, ContainerLog, Daemon, Killable
 from sample_logs.lab.netns import LabError, Network, new_run_id
 from sample_logs.lab.observe import History, Session, Snapshot
 from sample_logs.lab.scenario import Action, Scenario
 
-POD_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
-"""The letters Kubernetes draws the ends of pod names from."""
-
-
-def pod_name(scenario: str, node: str) -> str:
-    """Name of a node's calico-node pod, the same in each run."""
-    number = int(stable_uuid(scenario, node, "name").replace("-", ""), 16)
-    return "calico-node-" + "".join(POD_LETTERS[number // 27**place % 27] for place in range(5))
+REVIVE_EVERY = 0.2
+"""Seconds after which a daemon is missed that ended: runit starts it again at once."""
 
 
 class Lab(AbstractContextManager["Lab"]):
@@ -49,8 +43,9 @@ class Lab(AbstractContextManager["Lab"]):
         self.fault_at: float | None = None
         self.cure_at: float | None = None
         self.offline: set[str] = set()
+        self.tracking: set[str] = set()
         self.peer_ends: dict[Session, Peer] = {}
-        self.extra_processes: list[Daemon] = []
+        self.extra_processes: list[Killable] = []
         self._pool = ThreadPoolExecutor(8)
 
     def __enter__(self) -> Lab:
@@ -186,8 +181,9 @@ class Lab(AbstractContextManager["Lab"]):
                 self.poll()
                 next_poll = max(next_poll + self.scenario.poll_every, now)
             else:
+                self.revive()
                 soonest = min([next_poll, next_snapshot, *(action.at for action in due_actions[:1])])
-                time.sleep(max(0.0, min(soonest, self.scenario.duration) - now))
+                time.sleep(min(REVIVE_EVERY, max(0.0, min(soonest, self.scenario.duration) - now)))
         self.poll()
         self.snapshot(full=True)
         self.ended_at = time.time()
@@ -200,10 +196,14 @@ class Lab(AbstractContextManager["Lab"]):
         except control.NoAnswerError:
             return name, None
 
-    def poll(self) -> None:
-        """Ask every daemon for its sessions; one that ended by itself is started again first."""
+    def revive(self) -> None:
+        """Start daemons again that ended by themselves."""
         for daemon in self.daemons.values():
             daemon.revive()
+
+    def poll(self) -> None:
+        """Ask every daemon for its sessions; one that ended by itself is started again first."""
+        self.revive()
         moment = time.time()
         self.history.see(moment, dict(self._pool.map(self._rows, list(self.daemons))))
 
@@ -227,13 +227,10 @@ class Lab(AbstractContextManager["Lab"]):
         def take(name: str) -> None:
             home = self.daemons[name].home
             shot.taken_at[name] = time.time()
+            # Kubelet's probe asks every few seconds, people come later.
+            shot.probe_texts[name] = control.refusal(self.daemons[name].socket)
             shot.status[name] = control.birdc(home, "show status")
             shot.protocols[name] = control.birdc(home, "show protocols")
-            try:
-                control.ask(self.daemons[name].socket, "show status")
-                shot.probe_texts[name] = None
-            except control.NoAnswerError as error:
-                shot.probe_texts[name] = str(error)
             if name in detailed:
                 shot.details[name] = control.birdc(home, "show protocols all")
 

@@ -33,6 +33,8 @@ ACTION_ARGUMENTS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "double_peer": (frozenset({"nodes", "peers"}), frozenset()),
     "occupy_port": (frozenset({"nodes"}), frozenset()),
     "write_config": (frozenset({"nodes"}), frozenset()),
+    "limit": (frozenset({"nodes", "resource", "value"}), frozenset()),
+    "fill_conntrack": (frozenset({"nodes"}), frozenset({"spare"})),
 }
 
 

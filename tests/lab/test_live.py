@@ -50,6 +50,30 @@ group = "a"
 culprits = ["rr-a-1"]
 """
 
+FEW_DESCRIPTORS = """
+id = "few-descriptors"
+title = "x"
+description = "x"
+subnet = "10.128.201.0/24"
+duration = 9
+observe_every = 60
+poll_every = 60
+[[groups]]
+name = "mesh"
+kind = "mesh"
+clients = 4
+[[setup]]
+do = "limit"
+nodes = ["node-004"]
+resource = "nofile"
+value = 10
+fault = true
+[truth]
+cause = "descriptor_limit"
+group = "mesh"
+culprits = ["node-004"]
+"""
+
 
 def _refusal() -> str:
     reasons = missing_requirements()
@@ -102,6 +126,14 @@ def test_the_kernel_refuses_keys_past_the_limit(tmp_path: Path) -> None:
     assert truth["incidents"][0]["nodes"] == ["node-005", "node-006", "node-007"]
     log = b"".join(text for path, text in files.items() if path.startswith("nodes/rr-a-1/var/log/"))
     assert log.count(b"Socket error: TCP_MD5SIG: Cannot allocate memory") == 3
+
+
+def test_a_daemon_with_few_descriptors_has_none_for_its_last_session(tmp_path: Path) -> None:
+    _, files = record(parse(FEW_DESCRIPTORS, "test"), tmp_path)
+    # Eight files are open without any session, so two of the three connections fit.
+    log = b"".join(text for path, text in files.items() if path.startswith("nodes/node-004/var/log/"))
+    assert b"Socket error: socket: Too many open files" in log
+    assert b"State changed to up" in log
 
 
 def test_a_run_that_fails_leaves_nothing_behind() -> None:
