@@ -26,6 +26,7 @@ REQUIRED = {
     "router-id-conflict",
     "config-rejected",
     "mesh-40",
+    "descriptor-limit",
 }
 
 GOOD = """
