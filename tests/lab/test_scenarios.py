@@ -27,6 +27,7 @@ REQUIRED = {
     "config-rejected",
     "mesh-40",
     "descriptor-limit",
+    "conntrack-full",
 }
 
 GOOD = """
