@@ -24,12 +24,13 @@ def observed_stretches(intervals: pl.DataFrame) -> pl.DataFrame:
     """Known stretches of sessions: cluster, pair, near, far, state, category, how_started, how_ended, start, end.
 
     A stretch without an end lasts until the end of its cluster's data. Ends that name no other end, and
-    stretches without a time, cannot be counted.
+    stretches without a time, cannot be counted. Time that only a later table tells of was not observed: nobody
+    tells of the sessions that failed meanwhile.
     """
     latest = pl.max_horizontal("started_at", "ended_at").max().over("cluster")
     far = pl.coalesce("peer_node", "peer")
     return (
-        intervals.with_columns(end=pl.coalesce("ended_at", latest), far=far, last=latest)
+        _observed(intervals).with_columns(end=pl.coalesce("ended_at", latest), far=far, last=latest)
         .filter(
             pl.col("state").is_in([UP, DOWN]) & pl.col("started_at").is_not_null() & pl.col("node").is_not_null()
             & pl.col("far").is_not_null()
@@ -39,6 +40,28 @@ def observed_stretches(intervals: pl.DataFrame) -> pl.DataFrame:
             near="node", far="far", state="state", category="category", how_started="how_started",
             how_ended="how_ended", start="started_at", end="end", last="last",
         )
+    )  # fmt: skip
+
+
+def _observed(intervals: pl.DataFrame) -> pl.DataFrame:
+    """Intervals as they would be without what tables say of the time before them."""
+    told = (pl.col("how_started") == "since").fill_null(False)
+    if not intervals.select(told.any()).item():
+        return intervals
+    end = ["cluster", "node", "protocol", "peer"]
+    first = pl.col("started_at").min()
+    ends = intervals.filter(told).select(end).unique()
+    begins = intervals.join(ends, on=end, how="semi", nulls_equal=True).group_by(end).agg(first.alias("_first"))
+    looked = pl.col("seen_from").is_null() | (pl.col("started_at") == pl.col("_first")).fill_null(False)
+    how = pl.when(looked).then(pl.lit("snapshot")).otherwise(pl.lit("unobserved"))
+    return (
+        intervals.join(begins, on=end, how="left", nulls_equal=True, maintain_order="left")
+        .with_columns(
+            how_started=pl.when(told).then(how).otherwise("how_started"),
+            started_at=pl.max_horizontal("started_at", "seen_from"),
+        )
+        .filter((pl.col("ended_at") > pl.col("seen_from")).fill_null(True))
+        .drop("_first")
     )  # fmt: skip
 
 

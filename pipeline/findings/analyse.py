@@ -34,7 +34,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "session_intervals": {
         "cluster": _TEXT, "node": _TEXT, "protocol": _TEXT, "peer": _TEXT, "peer_node": _TEXT, "state": _TEXT,
         "category": _TEXT, "started_at": TIME, "ended_at": TIME, "how_started": _TEXT, "how_ended": _TEXT,
-        "reason": _TEXT,
+        "reason": _TEXT, "seen_from": TIME,
     },
     "incidents": {
         "incident_id": _TEXT, "cluster": _TEXT, "group_name": _TEXT, "category": _TEXT, "severity": _TEXT,

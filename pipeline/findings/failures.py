@@ -38,7 +38,10 @@ _LAST = ["end of data", "unobserved"]
 
 @dataclass(frozen=True, slots=True)
 class _Stretches:
-    """Down stretches in order of session and time; ``row`` is the place among all stretches."""
+    """Down stretches in order of session and time; ``row`` is the place among all stretches.
+
+    What ``goes_on`` is told to be so since the stretch before it.
+    """
 
     row: Ints
     session: Ints
@@ -48,6 +51,7 @@ class _Stretches:
     ended: Ints
     is_open: Bools
     had_up: Bools
+    goes_on: Bools
 
     def take(self, order: Ints) -> _Stretches:
         return _Stretches(*(getattr(self, name)[order] for name in self.__slots__))
@@ -114,7 +118,9 @@ def _down(intervals: pl.DataFrame, session: Ints, speaker: Ints, started: Ints) 
     before = np.repeat((ups - is_up)[begins], np.diff(begins, append=len(ups)))
     is_open = (intervals["how_ended"].is_in(_LAST) | intervals["ended_at"].is_null()).fill_null(False).to_numpy()
     rows = np.arange(intervals.height)
-    whole = _Stretches(rows, session, speaker, end, started, micros(intervals["ended_at"]), is_open, ups > before)
+    goes_on = (intervals["how_started"] == "since").fill_null(False).to_numpy()
+    ended = micros(intervals["ended_at"])
+    whole = _Stretches(rows, session, speaker, end, started, ended, is_open, ups > before, goes_on)
     down = np.flatnonzero((intervals["state"] == "down").to_numpy())
     return whole.take(down[np.lexsort((started[down], session[down]))])
 
@@ -131,7 +137,8 @@ def _begins(down: _Stretches) -> Bools:
     same_end = np.r_[False, (down.speaker[1:] == down.speaker[:-1]) & (down.end[1:] == down.end[:-1])]
     known = (down.started != NEVER) & ~other
     late = np.where(known, down.started - reach, -1)
-    return np.asarray(other | (known & ((late > span(ENDS_TOLERANCE)) | (same_end & (late >= 0)))), np.bool_)
+    again = same_end & (late >= 0) & ~(down.goes_on & (late == 0))
+    return np.asarray(other | (known & ((late > span(ENDS_TOLERANCE)) | again)), np.bool_)
 
 
 def _times(down: _Stretches, ends: pl.DataFrame, first: Ints, failure: Ints) -> tuple[Ints, Ints]:
@@ -161,7 +168,8 @@ def _is_startup(
     began, ended, since = times
     until, lasts = micros_of(data_end), ended == NEVER
     told = (began != NEVER) & (since != NEVER) & ~category.among(_NEVER_STARTUP)
-    by_table = np.logical_or.reduceat((ends["how_started"] == "snapshot").fill_null(False).to_numpy(), first) & lasts
+    tables = ends["how_started"].is_in(["snapshot", "since"]).fill_null(False).to_numpy()
+    by_table = np.logical_or.reduceat(tables, first) & lasts
     # A single verdict is all there is: nothing tells that the node was just starting.
     probes = np.logical_and.reduceat((ends["observed_by"] == "probe").fill_null(False).to_numpy(), first)
     alone = probes & (began == since) & (since == until)

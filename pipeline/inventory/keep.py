@@ -12,7 +12,7 @@ from pipeline.redact import redact, redact_tree
 from pipeline.status.lines import Line
 from pipeline.status.model import NodeFact, Record, Reject, Resource, State
 from pipeline.status.names import address_only, is_address
-from pipeline.status.stamps import stamp_of
+from pipeline.status.stamps import held_since, stamp_of
 from pipeline.status.table_rows import calico_version
 
 _SESSION = {"Established": "up", "Idle": "start", "Connect": "start", "Active": "start", "OpenSent": "start",
@@ -123,7 +123,8 @@ def _node_status(name: str, body: dict[str, Any], offset: int, out: Collector) -
             # BIRD's Passive and Down are left out by Calico (node/pkg/status): the state is then unknown
             bgp_state = str(peer.get("state") or "") or None
             state = _SESSION.get(bgp_state or "")
-            out.states.append(State(at, node, None, address, state, bgp_state, None, "caliconodestatus", offset))
+            since = held_since(str(mapping(peer).get("since") or ""), at)
+            out.states.append(State(at, node, None, address, state, bgp_state, None, "caliconodestatus", offset, since))
             out.records.append(_session_row(peer, address, state, bgp_state, node, at, offset))
 
 

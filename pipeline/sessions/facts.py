@@ -21,7 +21,7 @@ _PLACE: dict[str, Any] = {"source_path": _TEXT, "byte_offset": pl.UInt64}
 SCHEMAS: dict[str, dict[str, Any]] = {
     "states": {
         "ts": TIME, "node": _TEXT, "protocol": _TEXT, "peer": _TEXT, "state": _TEXT, "bgp_state": _TEXT,
-        "last_error": _TEXT, "observed_by": _TEXT, **_PLACE,
+        "last_error": _TEXT, "observed_by": _TEXT, "since": TIME, **_PLACE,
     },
     "records": {
         "ts": TIME, "node": _TEXT, "pod": _TEXT, "component": _TEXT, "level": _TEXT, "message": _TEXT,

@@ -4,6 +4,9 @@ A stretch lasts until the same end is seen otherwise. Where the speaker's covera
 with the coverage and an ``unknown`` one fills the hole: nobody saw what happened in it, and ``reason`` says why.
 A down stretch takes its category from the last telling error text seen in it (a closed connection only counts
 where nothing else was said); without any text it is ``bgp_not_established``.
+
+A status table also says since when it is so. That moves the start of a stretch back as far as nobody had looked
+at the end, and fills a hole between two looks that show the same; ``seen_from`` keeps apart what was observed.
 """
 
 from __future__ import annotations
@@ -16,18 +19,18 @@ from numpy.typing import NDArray
 
 from pipeline.sessions.coverage import session_stretches
 from pipeline.sessions.facts import TIME, ClusterFacts
-from pipeline.sessions.observations import DOWN, END, GONE, KEY, UP, bird_logs
+from pipeline.sessions.observations import DOWN, END, GONE, KEY, UP, bird_logs, log_ends
 from pipeline.sessions.reasons import BARE, HEALTHY, SOFT
 from pipeline.sessions.settings import DEFAULTS, SessionSettings
 
-UNKNOWN = "unknown"
+UNKNOWN, SINCE = "unknown", "since"
 ROTATED, NO_LOGS = "rotated away", "no logs"
 """Why a state is unknown: a log is missing between two others, or no log of the daemon reaches this time."""
 SCHEMA: dict[str, Any] = {
     "cluster": pl.String, "speaker": pl.String, "end": pl.String, "node": pl.String, "protocol": pl.String,
     "peer": pl.String, "peer_node": pl.String, "state": pl.String, "category": pl.String,
     "started_at": TIME, "ended_at": TIME, "how_started": pl.String, "how_ended": pl.String,
-    "reason": pl.String,
+    "reason": pl.String, "seen_from": TIME,
     "first_error": pl.String, "last_error": pl.String, "errors": pl.List(pl.String),
     "bgp_state": pl.String, "observed_by": pl.String, "observations": pl.UInt32,
     "is_first": pl.Boolean, "source_path": pl.String, "byte_offset": pl.UInt64,
@@ -49,7 +52,7 @@ def build_intervals(
         return pl.DataFrame(schema=SCHEMA)
     stretches = session_stretches(facts, observations, settings)
     runs = _runs(_in_stretches(observations, stretches))
-    closed = _closed(runs, _data_end(stretches), settings)
+    closed = _closed(_told(runs, log_ends(facts)), _data_end(stretches), settings)
     holes = _explained(_holes(closed), facts)
     whole = pl.concat([closed, holes], how="diagonal_relaxed").filter(pl.col("state") != GONE)
     return (
@@ -87,6 +90,8 @@ def _runs(observations: pl.DataFrame) -> pl.DataFrame:
         **{name: rows.of(name, rows.first(pl.col(name).is_not_null())) for name in _NAMED},
         "state": rows.of("status", start), "started_at": rows.of("ts", start),
         "stretch_end": rows.of("stretch_end", start), "stretch_start": rows.of("stretch_start", start),
+        "since": rows.of("since", start), "last_ts": rows.of("ts", rows.ends),
+        "logged": rows.first(pl.col("observed_by") == "log").is_not_null(),
         "how": rows.of("observed_by", start), "first_error": rows.of("error", witness),
         "last_error": rows.of("error", rows.last(explained)), "errors": rows.distinct("error"),
         "bgp_state": rows.of("bgp_state", rows.last(pl.col("bgp_state").is_not_null())),
@@ -112,6 +117,7 @@ class _Rows:
         self._number = np.arange(frame.height)
         self.begins = pl.Series(begins)
         self.counts = pl.Series(np.diff(begins, append=frame.height))
+        self.ends = pl.Series(np.append(begins[1:], frame.height) - 1)
 
     def _mask(self, condition: pl.Expr) -> NDArray[np.bool_]:
         return self._frame.select(condition.fill_null(False)).to_series().to_numpy()
@@ -147,6 +153,32 @@ class _Rows:
         return lists[name].gather(known.set(known == -1, None)).fill_null([])
 
 
+def _told(runs: pl.DataFrame, logs: pl.DataFrame) -> pl.DataFrame:
+    """Begin runs when the table that shows them first says they began, so far as nothing else was seen by then.
+
+    A log that tells of the end and was recorded at that time would have shown it: then the table is not believed.
+    ``seen_from`` is when such a run was first seen, where nobody looked before. A run like the one before the hole
+    that says it began before the hole ``bridges`` it.
+    """
+    known = pl.col("since").is_not_null()
+    if not runs.select(known.any()).item():
+        return runs.with_columns(seen_from=pl.lit(None, dtype=TIME), bridges=pl.lit(False), told=pl.lit(False))
+    follows = pl.col(KEY) == pl.col(KEY).shift(1)
+    seen = pl.when(follows).then(pl.col("last_ts").shift(1))
+    recorded = pl.col("logged").any().over(KEY) & (pl.col("since") <= pl.col("log_end"))
+    denied = follows & recorded & (pl.col("since") <= pl.col("stretch_end").shift(1))
+    apart = ~(follows & (pl.col("stretch_start") == pl.col("stretch_start").shift(1))).fill_null(False)
+    moved = (pl.col("since") < pl.col("started_at")) & (seen.is_null() | (pl.col("since") > seen))
+    moved &= ~denied.fill_null(False)
+    bridges = follows & apart & (pl.col("since") <= seen) & (pl.col("state") == pl.col("state").shift(1))
+    known_logs = runs.join(logs, on="speaker", how="left", maintain_order="left")
+    return known_logs.with_columns(
+        told=moved.fill_null(False), bridges=bridges.fill_null(False),
+        seen_from=pl.when(((moved & apart) | bridges).fill_null(False)).then("started_at"),
+        started_at=pl.when(moved.fill_null(False)).then("since").otherwise("started_at"),
+    ).with_columns(how=pl.when("told").then(pl.lit(SINCE)).otherwise("how"))  # fmt: skip
+
+
 def _closed(runs: pl.DataFrame, data_end: object, settings: SessionSettings) -> pl.DataFrame:
     """Give each run its end: the next run of the end, the end of coverage, or the end of the data."""
 
@@ -156,30 +188,40 @@ def _closed(runs: pl.DataFrame, data_end: object, settings: SessionSettings) -> 
     def after(name: str) -> pl.Expr:
         return pl.when(followed).then(pl.col(name).shift(-1))
 
-    same = (after("stretch_start") == pl.col("stretch_start")).fill_null(False)
+    within = (after("stretch_start") == pl.col("stretch_start")).fill_null(False)
+    # What the next table says may reach back into the time in which others of the speaker's sessions were seen.
+    same = within | (after("told") & (after("started_at") <= pl.col("stretch_end"))).fill_null(False)
     is_last = after("state").is_null()
     hole = after("started_at").is_not_null() & ~same
     lost = is_last & (pl.lit(data_end, dtype=TIME) - pl.col("stretch_end") > settings.snapshot_gap).fill_null(False)
     earlier = pl.when(pl.col(KEY) == pl.col(KEY).shift(1)).then(pl.col("stretch_start").shift(1))
     before_same = (earlier == pl.col("stretch_start")).fill_null(False)
+    seen = pl.col("is_first") | before_same | pl.col("told")
     return runs.with_columns(
         ended_at=pl.when(same).then(after("started_at")).otherwise(pl.col("stretch_end")),
-        how_ended=pl.when(same).then(after("how")).when(hole | lost).then(pl.lit("unobserved"))
-        .otherwise(pl.lit("end of data")),
-        how_started=pl.when(pl.col("is_first") | before_same).then(pl.col("how")).otherwise(pl.lit("unobserved")),
+        how_ended=pl.when(same).then(after("how")).when(hole & after("bridges")).then(pl.lit(SINCE))
+        .when(hole | lost).then(pl.lit("unobserved")).otherwise(pl.lit("end of data")),
+        how_started=pl.when("bridges").then(pl.lit(SINCE)).when(seen).then("how").otherwise(pl.lit("unobserved")),
         _hole_to=pl.when(hole).then(after("started_at")).when(lost).then(pl.lit(data_end, dtype=TIME)),
         _hole_how=pl.when(hole).then(after("how")).when(lost).then(pl.lit("end of data")),
+        _bridged=after("bridges").fill_null(False), _bridged_as=after("category"),
     )  # fmt: skip
 
 
 def _holes(closed: pl.DataFrame) -> pl.DataFrame:
-    """The unknown stretches between what was observed; none shorter than a microsecond."""
+    """The stretches between what was observed, none shorter than a microsecond: unknown, unless they are bridged."""
+    bridged = pl.col("_bridged")
     return closed.filter(
         pl.col("_hole_to").is_not_null() & (pl.col("_hole_to") > pl.col("ended_at")) & (pl.col("state") != GONE)
     ).select(
         KEY, *END, "node", "protocol", "peer", "peer_node",
-        state=pl.lit(UNKNOWN), started_at="ended_at", ended_at="_hole_to", how_started=pl.lit("unobserved"),
-        how_ended="_hole_how", observations=pl.lit(0), is_first=pl.lit(False),
+        state=pl.when(bridged).then("state").otherwise(pl.lit(UNKNOWN)), category=pl.when(bridged).then("_bridged_as"),
+        started_at="ended_at", ended_at="_hole_to",
+        seen_from=pl.when(bridged).then("_hole_to"),
+        how_started=pl.when(bridged).then(pl.lit(SINCE)).otherwise(pl.lit("unobserved")),
+        how_ended=pl.when(bridged).then(pl.lit(SINCE)).otherwise("_hole_how"),
+        errors=pl.lit([], dtype=pl.List(pl.String)), observations=pl.lit(0), is_first=pl.lit(False),
+        source_path="source_path", byte_offset="byte_offset",
     )  # fmt: skip
 
 
@@ -191,6 +233,10 @@ def _explained(holes: pl.DataFrame, facts: ClusterFacts) -> pl.DataFrame:
     around = (pl.col("_first") <= pl.col("started_at")) & (pl.col("_last") >= pl.col("ended_at"))
     return (
         holes.join(logs, on="speaker", how="left", maintain_order="left")
-        .with_columns(reason=pl.when(around).then(pl.lit(ROTATED)).otherwise(pl.lit(NO_LOGS)))
+        .with_columns(
+            reason=pl.when(pl.col("state") == UNKNOWN).then(
+                pl.when(around).then(pl.lit(ROTATED)).otherwise(pl.lit(NO_LOGS))
+            )
+        )
         .drop("_first", "_last")
     )

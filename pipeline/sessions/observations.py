@@ -3,6 +3,9 @@
 Witnesses at the same moment are ranked: show protocols > CalicoNodeStatus > node status > log > probe.
 A log transition is exact, so within ``stamp_skew`` of a table's rounded stamp it wins over the table; a probe
 only counts where no better witness of that end spoke nearby, because it is late and names no reason.
+
+What a table says of the time before it (``since``) is the weakest: it holds only back to the observation of that
+end before the table, whatever that was made by.
 """
 
 from __future__ import annotations
@@ -31,7 +34,7 @@ _HARMLESS = r"TCP_MD5SIG: No such file|collision"
 SCHEMA: dict[str, Any] = {
     "key": pl.UInt32, "speaker": pl.String, "end": pl.String, "node": pl.String, "protocol": pl.String,
     "peer": pl.String, "peer_node": pl.String, "ts": TIME, "status": pl.String, "state": pl.String,
-    "bgp_state": pl.String, "error": pl.String,
+    "bgp_state": pl.String, "error": pl.String, "since": TIME,
     "category": pl.String, "observed_by": pl.String, "rank": pl.Int8, "source_path": pl.String,
     "byte_offset": pl.UInt64,
 }  # fmt: skip
@@ -63,6 +66,7 @@ def _from_states(facts: ClusterFacts) -> pl.DataFrame:
     )
     return states.select(
         "ts", "node", "protocol", "peer", "state", "bgp_state", "observed_by", "source_path", "byte_offset",
+        "since",
         status=pl.when(up).then(pl.lit(UP)).otherwise(pl.lit(DOWN)),
         error=pl.when(up).then(None).otherwise(pl.col("last_error")),
     )  # fmt: skip

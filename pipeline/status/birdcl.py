@@ -25,7 +25,7 @@ _ROW = re.compile(
 )
 _SINCE = re.compile(
     r"^(\d{4}-\d\d-\d\d(?: \d\d:\d\d(?::\d\d(?:\.\d+)?)?)?|\d\d:\d\d(?::\d\d(?:\.\d+)?)?|\d\d-\d\d-\d{4}"
-    r"(?: \d\d:\d\d:\d\d)?|\d{5,}(?:\.\d+)?)(?=\s|$)"
+    r"(?: \d\d:\d\d:\d\d)?|[A-Z][a-z]{2}\d\d|\d{5,}(?:\.\d+)?)(?=\s|$)"
 )
 _HEADER = re.compile(r"^\s?(?i:name\s+proto\s+table\s+state\s+since\s+info)\s*$")
 _READY = re.compile(r"^(?:0001 )?BIRD (?P<version>\S+) ready\.$")
@@ -134,6 +134,7 @@ def _bgp_row(line: Line, match: re.Match[str], detail: dict[str, str], sink: Sin
         last_error=last_error,
         protocol=match["name"],
         peer=peer,
+        since=since,
     )
     if detail.get("neighbor"):
         sink.fact(line, f"configured_peer:{match['name']}", _configured(match["name"], detail))

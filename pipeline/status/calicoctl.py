@@ -13,7 +13,9 @@ from pipeline.status.sink import Sink
 MAX_CONTINUATION_LINES = 8
 
 _BORDER = re.compile(r"^[+|][-+=|]{3,}$")
-_SINCE_CELL = re.compile(r"^(?:\d{4}-\d\d-\d\d(?: [\d:.]+)?|\d\d:\d\d(?::\d\d(?:\.\d+)?)?|never|\d+d \d\d:\d\d:\d\d)$")
+_SINCE_CELL = re.compile(
+    r"^(?:\d{4}-\d\d-\d\d(?: [\d:.]+)?|[A-Z][a-z]{2}\d\d|\d\d:\d\d(?::\d\d(?:\.\d+)?)?|never|\d+d \d\d:\d\d:\d\d)$"
+)
 _TYPES = ("node-to-node mesh", "node specific", "global")
 _SENTENCES = (
     "Calico process is", "calico-node container is", "Running felix version", "No IPv4", "No IPv6",
@@ -91,6 +93,7 @@ def _add_row(taken: Sequence[Line], row: tuple[str, str, str, str, str], sink: S
         bgp_state=bgp_state,
         last_error=last_error,
         peer=peer or who,
+        since=since,
     )
 
 

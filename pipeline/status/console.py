@@ -22,6 +22,8 @@ from pipeline.status.stamps import server_time, stamp_of
 from pipeline.status.tables import read_headless, read_table
 
 Reader = Callable[[Sequence[Line], int, Sink], int]
+_Time = tuple[int, datetime, timedelta]
+"""The line of a date, the time, and by how much the daemon's own clock is printed ahead of it."""
 
 #: In this order; the first that takes a line has it.
 READERS: tuple[Reader, ...] = (
@@ -69,27 +71,27 @@ _EXEC = re.compile(r"\bexec\b.{0,200}?\s(?:pod/|pods/)?(?P<pod>(?:calico-node|ca
 _TROUBLE = re.compile(r"(?i)^(?:error|fatal|unable to|cannot|failed|command terminated)\b")
 
 
-def _times(lines: Sequence[Line], tz: tzinfo) -> list[tuple[int, datetime]]:
+def _times(lines: Sequence[Line], tz: tzinfo) -> list[_Time]:
     """Lines that tell the time, with that time: dates of the transcript, and BIRD's server time.
 
     BIRD prints its host's local time without a zone. Where a date stands shortly above and the two differ by
     whole quarters of an hour, the difference is the zone and is taken off.
     """
-    out: list[tuple[int, datetime]] = []
+    out: list[_Time] = []
     offset = timedelta(0)
     stamped: datetime | None = None
     for i, line in enumerate(lines):
         at = stamp_of(line.text, tz)
         if at:
             stamped = at
-            out.append((i, at))
+            out.append((i, at, offset))
             continue
         at = server_time(uncode(line.text), tz)
         if at:
             if stamped is not None:
                 offset = _zone_between(stamped, at, offset)
             try:
-                out.append((i, at - offset))
+                out.append((i, at - offset, offset))
             except OverflowError:
                 continue
     return out
@@ -140,15 +142,16 @@ def _plain(line: Line, sink: Sink) -> None:
     sink.record([line], component=component, level="error" if _TROUBLE.match(line.bare) else None)
 
 
-def _read(lines: Sequence[Line], sink: Sink, times: list[tuple[int, datetime]], observed_at: datetime | None) -> None:
-    at = [i for i, _ in times]
+def _read(lines: Sequence[Line], sink: Sink, times: list[_Time], observed_at: datetime | None) -> None:
+    at = [i for i, *_ in times]
     i = 0
     while i < len(lines):
         line = lines[i]
         known = bisect_right(at, i)
         if times:
             # rows above the first date were printed shortly before it, which says more than a file's own time
-            sink.now, sink.now_source = times[max(known - 1, 0)][1], "neighbour"
+            _, sink.now, sink.offset = times[max(known - 1, 0)]
+            sink.now_source = "neighbour"
         elif observed_at is not None:
             sink.now, sink.now_source = observed_at.astimezone(UTC), "envelope"
         if not line.text:

@@ -51,7 +51,10 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """One observation of one end of a session; ``last_error`` keeps BIRD's class prefix (``Socket: …``)."""
+    """One observation of one end of a session; ``last_error`` keeps BIRD's class prefix (``Socket: …``).
+
+    ``since`` is from when on the daemon says that it has surely been so.
+    """
 
     ts: datetime | None
     node: str | None
@@ -62,6 +65,7 @@ class State:
     last_error: str | None
     observed_by: str
     byte_offset: int
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +130,7 @@ STATE_SCHEMA: dict[str, Any] = {
     "last_error": pl.String,
     "observed_by": pl.String,
     "byte_offset": pl.UInt64,
+    "since": TS,
 }
 FACT_SCHEMA: dict[str, Any] = {
     "node": pl.String,

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 
 from pipeline.status.lines import Line
 from pipeline.status.model import ConsoleFacts, NodeFact, Record, Reject, Resource, State
-from pipeline.status.stamps import since_at
+from pipeline.status.stamps import held_since, since_at
 
 
 @dataclass
 class Sink:
-    """Collects rows. ``now``/``now_source`` is the time of the snapshot the current line belongs to."""
+    """Collects rows. ``now``/``now_source`` is the time of the snapshot the current line belongs to.
+
+    ``offset`` is by how much the daemon prints its own times ahead of that clock: the difference of two zones.
+    """
 
     tz: tzinfo
     now: datetime | None = None
     now_source: str = "none"
+    offset: timedelta = timedelta(0)
     segment: str = ""
     columns: list[tuple[str, int]] = field(default_factory=list)
     host: str | None = None
@@ -104,10 +108,12 @@ class Sink:
         last_error: str | None,
         protocol: str | None = None,
         peer: str | None = None,
+        since: str = "",
     ) -> None:
-        """Add an observation of a session, seen at the snapshot's time."""
+        """Add an observation of a session, seen at the snapshot's time; ``since`` is its SINCE cell."""
+        held = self._own(held_since, since)
         self.states.append(
-            State(self.now, self.host, protocol, peer, state, bgp_state, last_error, observed_by, line.offset)
+            State(self.now, self.host, protocol, peer, state, bgp_state, last_error, observed_by, line.offset, held)
         )
 
     def fact(self, line: Line, fact: str, value: str, node: str | None = None) -> None:
@@ -121,8 +127,16 @@ class Sink:
 
     def since(self, text: str) -> dict[str, str]:
         """Parameters of a SINCE cell: as printed, and as a time where that can be said."""
-        at = since_at(text, self.now, self.tz)
+        at = self._own(since_at, text)
         return {"since": text, "since_at": at.isoformat()} if at else {"since": text}
+
+    def _own(self, meaning: Callable[[str, datetime | None, tzinfo], datetime | None], text: str) -> datetime | None:
+        """What a time printed by the daemon means on the clock of the snapshot."""
+        try:
+            at = meaning(text, None if self.now is None else self.now + self.offset, self.tz)
+            return None if at is None else at - self.offset
+        except OverflowError:
+            return None
 
     def facts(self) -> ConsoleFacts:
         """Everything collected; the node and the pod when the whole transcript is about one."""

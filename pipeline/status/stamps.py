@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
 _MONTHS = {
@@ -34,8 +34,13 @@ _EMBEDDED = re.compile(
     r"(?<!\d)(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9}))?(Z|[+-]\d\d:?\d\d)? \[[A-Z]+\]"
 )
 _DURATION = re.compile(r"(\d{1,9})([ydhms])")
-_SINCE_TIME = re.compile(r"^(\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?$")
-_SINCE_DATE = re.compile(r"^(\d{4})-(\d\d)-(\d\d)(?: (\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?)?$")
+_TIME_OF_DAY = r"(?P<h>\d\d):(?P<mi>\d\d)(?::(?P<s>\d\d)(?:\.(?P<f>\d{1,6}))?)?"
+_SINCE_TIME = re.compile(rf"^{_TIME_OF_DAY}$")
+_SINCE_DATE = re.compile(rf"^(?P<y>\d{{4}})-(?P<mo>\d\d)-(?P<d>\d\d)(?: {_TIME_OF_DAY})?$")
+_SINCE_OLD_DATE = re.compile(rf"^(?P<d>\d\d)-(?P<mo>\d\d)-(?P<y>\d{{4}})(?: {_TIME_OF_DAY})?$")
+_SINCE_MONTH = re.compile(r"^(?P<mon>[A-Z][a-z]{2})(?P<d>\d\d)$")
+_SINCE_EPOCH = re.compile(r"^(\d{9,11})(?:\.\d+)?$")
+_DAY = timedelta(days=1)
 _UNIT = {"y": 365 * 86400, "d": 86400, "h": 3600, "m": 60, "s": 1}
 
 #: A stamp line is short; longer lines are not even tried.
@@ -138,23 +143,71 @@ def before(now: datetime | None, seconds: int | None) -> datetime | None:
 
 
 def since_at(since: str, now: datetime | None, tz: tzinfo = UTC) -> datetime | None:
-    """The time a SINCE cell means, seen at ``now``: a date, or the latest such time of day up to ``now``."""
-    match = _SINCE_DATE.match(since)
-    if match:
-        y, mo, d, h, mi, s, f = match.groups()
-        micros = int((f or "0").ljust(6, "0"))
-        return _guarded(
-            lambda: datetime(int(y), int(mo), int(d), int(h or 0), int(mi or 0), int(s or 0), micros, tzinfo=tz)
-        )
-    match = _SINCE_TIME.match(since)
-    if not match or now is None:
+    """The time a SINCE cell means, seen at ``now``: a date, or the latest such day or time of day up to ``now``."""
+    found = _since(since, now, tz)
+    return None if found is None else found[0]
+
+
+def held_since(since: str, now: datetime | None, tz: tzinfo = UTC) -> datetime | None:
+    """From when on what is shown at ``now`` has surely been so; None when the cell tells nothing of that.
+
+    A date leaves open at which time of the day it was: it surely was so from the end of that day on.
+    """
+    found = _since(since, now, tz)
+    if found is None or now is None:
         return None
-    h, mi, s, f = match.groups()
-    micros = int((f or "0").ljust(6, "0"))
-    local = now.astimezone(tz)
     try:
-        at = local.replace(hour=int(h), minute=int(mi), second=int(s), microsecond=micros)
-        # a row may be newer than the stamp above it by the run time of the command
-        return (at if at <= local + timedelta(minutes=5) else at - timedelta(days=1)).astimezone(UTC)
-    except (ValueError, OverflowError):
+        surely = found[0] + found[1]
+    except OverflowError:
         return None
+    return surely if surely < now else None
+
+
+def _since(since: str, now: datetime | None, tz: tzinfo) -> tuple[datetime, timedelta] | None:
+    """The earliest time that a SINCE cell can mean and how much later it can be.
+
+    BIRD prints (``timeformat protocol``; ``bird:lib/timer.c``, ``BIRD2:lib/timer.c`` tm_format_datetime): a time of
+    day while the change is younger than 20 hours, else the date, both by default; date and time; days and months
+    in the order of BIRD 1.3; seconds since 1970.
+    """
+    match = _SINCE_DATE.match(since) or _SINCE_OLD_DATE.match(since)
+    if match:
+        part = match.groupdict()
+        start = _moment(int(part["y"]), int(part["mo"]), int(part["d"]), part, tz)
+        return None if start is None else (start, _DAY if part["h"] is None else _slack(part))
+    epoch = _SINCE_EPOCH.match(since)
+    if epoch:
+        start = _guarded(lambda: datetime.fromtimestamp(int(epoch[1]), UTC))
+        return None if start is None else (start, timedelta(0))
+    if now is None:
+        return None
+    local = now.astimezone(tz)
+    match = _SINCE_MONTH.match(since)
+    if match and match["mon"] in _MONTHS:
+        days = (
+            _moment(year, _MONTHS[match["mon"]], int(match["d"]), {}, tz) for year in (local.year, local.year - 1)
+        )
+        start = next((day for day in days if day is not None and day <= now), None)
+        return None if start is None else (start, _DAY)
+    match = _SINCE_TIME.match(since)
+    if not match:
+        return None
+    part = match.groupdict()
+    at = _moment(local.year, local.month, local.day, part, tz)
+    if at is None:
+        return None
+    # a row may be newer than the stamp above it by the run time of the command
+    late = at > now + timedelta(minutes=5)
+    return (at - timedelta(days=1) if late else at), _slack(part)
+
+
+def _moment(year: int, month: int, day: int, part: Mapping[str, str | None], tz: tzinfo) -> datetime | None:
+    h, mi, s, f = (part.get(name) or "0" for name in ("h", "mi", "s", "f"))
+    return _guarded(lambda: datetime(year, month, day, int(h), int(mi), int(s), int(f.ljust(6, "0")), tzinfo=tz))
+
+
+def _slack(part: Mapping[str, str | None]) -> timedelta:
+    """How much later than printed it can have been: what is left out is cut off, not rounded."""
+    if part["s"] is None:
+        return timedelta(minutes=1)
+    return timedelta(seconds=1) if part["f"] is None else timedelta(0)

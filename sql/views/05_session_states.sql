@@ -1,6 +1,6 @@
 CREATE OR REPLACE VIEW session_states AS
 SELECT o.ts, o.cluster, o.node, o.protocol, o.peer, a.node AS peer_node, o.state, o.bgp_state, o.last_error, o.observed_by,
-       o.source_path, o.byte_offset, o.load_id
+       o.source_path, o.byte_offset, o.load_id, o.since
 FROM state_observations AS o
 LEFT JOIN address_owners AS a ON a.cluster = o.cluster AND a.address = o.peer;
 COMMENT ON VIEW session_states IS 'One observation of one end of a session.';
@@ -17,3 +17,4 @@ COMMENT ON COLUMN session_states.observed_by IS 'What it was read from: log, sho
 COMMENT ON COLUMN session_states.source_path IS 'Path as given to the run.';
 COMMENT ON COLUMN session_states.byte_offset IS 'Where the record starts in the decompressed file.';
 COMMENT ON COLUMN session_states.load_id IS 'Load that read it.';
+COMMENT ON COLUMN session_states.since IS 'From when on the daemon''s own table says that it has surely been so; none where it does not say.';

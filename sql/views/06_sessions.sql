@@ -21,7 +21,8 @@ WITH protocols AS (
          arg_max(seen_state, n) AS state, coalesce(max(n) FILTER (seen_state = 'up'), 0) AS up_n, max(ts) AS observed_at
   FROM numbered GROUP BY cluster, node, protocol, peer
 ), changed AS (
-  SELECT l.*, coalesce(max(o.n) FILTER (o.seen_state IS DISTINCT FROM l.state AND o.seen_state IS NOT NULL), 0) AS other_n,
+  SELECT l.*, max(o.ts) FILTER (o.seen_state IS DISTINCT FROM l.state AND o.seen_state IS NOT NULL) AS other_ts,
+         coalesce(max(o.n) FILTER (o.seen_state IS DISTINCT FROM l.state AND o.seen_state IS NOT NULL), 0) AS other_n,
          arg_max(o.last_error, o.n) FILTER (o.n > l.up_n) AS last_error,
          arg_max(o.bgp_state, o.n) FILTER (o.n >= l.state_n) AS seen_bgp_state
   FROM latest AS l JOIN numbered AS o
@@ -31,7 +32,10 @@ WITH protocols AS (
 ), ends AS (
   SELECT c.cluster, c.node, c.protocol, c.peer, c.peer_node, c.state,
          coalesce(c.seen_bgp_state, CASE WHEN c.state = 'up' THEN 'Established' END) AS bgp_state, c.last_error, c.observed_at,
-         min(o.ts) FILTER (o.n > c.other_n AND o.seen_state = c.state) AS since
+         -- what a table says of the time before it counts as far back as the end was last seen otherwise
+         least(min(o.ts) FILTER (o.n > c.other_n AND o.seen_state = c.state),
+               min(o.since) FILTER (o.n > c.other_n AND o.seen_state = c.state
+                                    AND coalesce(o.since > c.other_ts, true))) AS since
   FROM changed AS c JOIN numbered AS o
     ON o.cluster = c.cluster AND o.node IS NOT DISTINCT FROM c.node AND o.protocol IS NOT DISTINCT FROM c.protocol
    AND o.peer IS NOT DISTINCT FROM c.peer
@@ -63,7 +67,7 @@ COMMENT ON COLUMN sessions.peer_node IS 'Node at the other end, where exactly on
 COMMENT ON COLUMN sessions.state IS 'Latest protocol state this end was seen in; up is established.';
 COMMENT ON COLUMN sessions.bgp_state IS 'Latest BGP state this end was seen in.';
 COMMENT ON COLUMN sessions.last_error IS 'Latest error since it was last up.';
-COMMENT ON COLUMN sessions.since IS 'First time it was seen in this state without another in between.';
+COMMENT ON COLUMN sessions.since IS 'First time it was seen in this state without another in between, or since when the daemon said then that it was so.';
 COMMENT ON COLUMN sessions.other_state IS 'Latest state of the other end; none where the other end was not seen.';
 COMMENT ON COLUMN sessions.other_last_error IS 'Latest error of the other end since it was last up.';
 COMMENT ON COLUMN sessions.other_bgp_state IS 'Latest BGP state of the other end.';

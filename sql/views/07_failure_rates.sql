@@ -4,12 +4,14 @@
 -- (Garwood) up to 100 failures, from there on Byar's approximation of them (within 0.01 %).
 CREATE OR REPLACE VIEW failure_rates AS
 WITH observed AS (
-  SELECT cluster, node, coalesce(peer_node, peer) AS other, state, category, started_at, ended_at,
+  SELECT cluster, node, coalesce(peer_node, peer) AS other, state, category,
+         greatest(started_at, seen_from) AS started_at, ended_at,
          least(node, coalesce(peer_node, peer)) || ' ' || greatest(node, coalesce(peer_node, peer)) AS pair,
          row_number() OVER () AS id
   FROM session_intervals
   WHERE state IS NOT NULL AND state <> 'unknown' AND started_at IS NOT NULL AND node IS NOT NULL
     AND coalesce(peer_node, peer) IS NOT NULL
+    AND coalesce(seen_from < ended_at, true) -- what only a later table tells was not observed
 ), horizon AS (
   SELECT cluster, max(greatest(started_at, coalesce(ended_at, started_at))) AS last_at FROM session_intervals GROUP BY cluster
 ), held AS (
