@@ -11,7 +11,7 @@ from pipeline.inventory.trim import listing, mapping, name_of, trim
 from pipeline.redact import redact, redact_tree
 from pipeline.status.lines import Line
 from pipeline.status.model import NodeFact, Record, Reject, Resource, State
-from pipeline.status.names import address_only, is_address
+from pipeline.status.names import address_only, is_address, told_apart
 from pipeline.status.stamps import held_since, stamp_of
 from pipeline.status.table_rows import calico_version
 
@@ -117,15 +117,18 @@ def _node_status(name: str, body: dict[str, Any], offset: int, out: Collector) -
         out.fact(node, "bird_version", bird.get("version"), offset, at)
         out.fact(node, "router_id", bird.get("routerID"), offset, at)
     bgp = mapping(status.get("bgp"))
+    kinds: dict[int, str] = {}
     for peer in listing(bgp.get("peersV4")) + listing(bgp.get("peersV6")):
         address = str(mapping(peer).get("peerIP") or "")
         if is_address(address):
             # BIRD's Passive and Down are left out by Calico (node/pkg/status): the state is then unknown
             bgp_state = str(peer.get("state") or "") or None
             state = _SESSION.get(bgp_state or "")
+            kinds[len(out.states)] = str(peer.get("type") or "")
             since = held_since(str(mapping(peer).get("since") or ""), at)
             out.states.append(State(at, node, None, address, state, bgp_state, None, "caliconodestatus", offset, since))
             out.records.append(_session_row(peer, address, state, bgp_state, node, at, offset))
+    out.states[:] = told_apart(out.states, kinds)
 
 
 def _session_row(

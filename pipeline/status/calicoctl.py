@@ -94,6 +94,7 @@ def _add_row(taken: Sequence[Line], row: tuple[str, str, str, str, str], sink: S
         last_error=last_error,
         peer=peer or who,
         since=since,
+        kind=kind,
     )
 
 

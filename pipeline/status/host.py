@@ -62,6 +62,7 @@ _PROGRAMS = (
     ("bird6", r"\bbird6\b"), ("bird", r"\bbird\b"), ("confd", r"\bconfd\b"), ("felix", r"\bfelix\b"),
     ("typha", r"\btypha\b"), ("kubelet", r"\bkubelet\b"), ("node", r"\brunsvdir\b|\bcalico-node\b|\brunsv\b"),
 )  # fmt: skip
+_OF_CALICO = ("bird6", "bird", "confd", "felix", "node")
 
 
 def program_of(command: str) -> str:
@@ -212,7 +213,9 @@ def _program(line: Line, sink: Sink) -> int:
         )
         return 1
     if sink.segment == "ps" and _PS_ROW.match(text):
-        sink.record([line], role="row", component=program_of(text))
+        program = program_of(text)
+        # what else a host runs says nothing of BGP, and looks like many things
+        sink.record([line], role="row" if program in _OF_CALICO else "detail", component=program)
         return 1
     return 0
 

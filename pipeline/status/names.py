@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from pipeline.status.model import State
 
 PROTOCOL_STATES = frozenset({"up", "start", "down", "wait", "feed", "stop", "flush"})
 BGP_STATES = frozenset(
@@ -50,3 +55,32 @@ def split_info(info: str) -> tuple[str | None, str | None]:
     if info.startswith(ERROR_PREFIXES):
         return None, info
     return None, None
+
+
+_NAMED_FOR = {
+    "node-to-node mesh": "Mesh", "node specific": "Node", "global": "Global",
+    "NodeMesh": "Mesh", "NodePeer": "Node", "GlobalPeer": "Global",
+}  # fmt: skip
+
+
+def protocol_name(kind: str, address: str) -> str | None:
+    """The name that Calico gives the protocol of a peer, from its type as ``calicoctl node status`` or a
+    CalicoNodeStatus tells it; None for other types (``calico:confd/etc/calico/confd/templates/bird.cfg.template``)."""
+    prefix = _NAMED_FOR.get(kind)
+    return f"{prefix}_{re.sub('[.:]', '_', address)}" if prefix and is_address(address) else None
+
+
+def told_apart(states: Sequence[State], kinds: Mapping[int, str]) -> list[State]:
+    """States with a protocol where a table has several rows of one peer, which only their type (by place) tells apart.
+
+    One of two peerings with the same node may be up while the other waits: two sessions, not one that flaps.
+    """
+    rows: dict[tuple[str | None, str | None], set[str]] = {}
+    for place, kind in kinds.items():
+        rows.setdefault((states[place].node, states[place].peer), set()).add(kind)
+    found = list(states)
+    for place, kind in kinds.items():
+        state = states[place]
+        if len(rows[state.node, state.peer]) > 1 and state.protocol is None:
+            found[place] = replace(state, protocol=protocol_name(kind, state.peer or ""))
+    return found

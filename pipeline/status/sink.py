@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, tzinfo
 
 from pipeline.status.lines import Line
 from pipeline.status.model import ConsoleFacts, NodeFact, Record, Reject, Resource, State
+from pipeline.status.names import told_apart
 from pipeline.status.stamps import held_since, since_at
 
 
@@ -35,6 +36,7 @@ class Sink:
     json_failures: int = 0
     records: list[Record] = field(default_factory=list)
     states: list[State] = field(default_factory=list)
+    kinds: dict[int, str] = field(default_factory=dict)
     node_facts: list[NodeFact] = field(default_factory=list)
     resources: list[Resource] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
@@ -109,8 +111,12 @@ class Sink:
         protocol: str | None = None,
         peer: str | None = None,
         since: str = "",
+        kind: str = "",
     ) -> None:
-        """Add an observation of a session, seen at the snapshot's time; ``since`` is its SINCE cell."""
+        """Add an observation of a session, seen at the snapshot's time; ``since`` is its SINCE cell, ``kind`` its
+        PEER TYPE."""
+        if kind:
+            self.kinds[len(self.states)] = kind
         held = self._own(held_since, since)
         self.states.append(
             State(self.now, self.host, protocol, peer, state, bgp_state, last_error, observed_by, line.offset, held)
@@ -144,4 +150,5 @@ class Sink:
         pod = next(iter(self.pods)) if len(self.pods) == 1 else None
         if any(r.pod is None for r in self.records if r.role in ("row", "text", "detail")):
             pod = None
-        return ConsoleFacts(self.records, self.states, self.node_facts, self.resources, self.rejects, node, pod)
+        states = told_apart(self.states, self.kinds)
+        return ConsoleFacts(self.records, states, self.node_facts, self.resources, self.rejects, node, pod)

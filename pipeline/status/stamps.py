@@ -184,9 +184,7 @@ def _since(since: str, now: datetime | None, tz: tzinfo) -> tuple[datetime, time
     local = now.astimezone(tz)
     match = _SINCE_MONTH.match(since)
     if match and match["mon"] in _MONTHS:
-        days = (
-            _moment(year, _MONTHS[match["mon"]], int(match["d"]), {}, tz) for year in (local.year, local.year - 1)
-        )
+        days = (_moment(year, _MONTHS[match["mon"]], int(match["d"]), {}, tz) for year in (local.year, local.year - 1))
         start = next((day for day in days if day is not None and day <= now), None)
         return None if start is None else (start, _DAY)
     match = _SINCE_TIME.match(since)

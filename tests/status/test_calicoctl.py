@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
+from pipeline.sessions import ClusterFacts, build_address_book, build_intervals, build_observations
 from pipeline.status import parse_console
 from tests.status.conftest import transcript
 
@@ -62,3 +65,35 @@ def test_checksystem() -> None:
     )
     assert [(f.fact, f.value) for f in facts.node_facts] == [("kernel_version", "5.14.0-362.el9.x86_64")]
     assert [r.role for r in facts.records] == ["frame", "detail", "frame", "row"]
+
+
+DOUBLE = b"""2024-12-18T07:20:00Z
++--------------+-------------------+-------+----------+-------------+
+| PEER ADDRESS |     PEER TYPE     | STATE |  SINCE   |    INFO     |
++--------------+-------------------+-------+----------+-------------+
+| 10.0.0.1     | node-to-node mesh | up    | 07:00:00 | Established |
+| 10.0.0.1     | node specific     | start | 07:00:00 | Idle        |
+| fd00::1      | global            | start | 07:00:00 | Connect     |
+| fd00::1      | node specific     | up    | 07:00:00 | Established |
+| 10.0.0.2     | global            | up    | 07:00:00 | Established |
++--------------+-------------------+-------+----------+-------------+
+"""
+
+
+def test_two_peerings_with_one_address_are_two_sessions() -> None:
+    states = parse_console(DOUBLE).states
+    assert [(s.protocol, s.state) for s in states] == [
+        ("Mesh_10_0_0_1", "up"), ("Node_10_0_0_1", "start"), ("Global_fd00__1", "start"), ("Node_fd00__1", "up"),
+        (None, "up"),
+    ]  # fmt: skip
+
+
+def test_they_do_not_flap_between_one_another() -> None:
+    tables = [DOUBLE.replace(b"07:20:00Z", b"07:%02d:00Z" % minute) for minute in (20, 25, 30)]
+    rows = [state for table in tables for state in parse_console(table).states]
+    facts = ClusterFacts.of(states=[{"source_path": "t", **asdict(row), "node": "a"} for row in rows])
+    found = build_intervals(facts, build_observations(facts, build_address_book(facts)))
+    assert sorted(found.select("end", "state").iter_rows()) == [
+        ("10.0.0.2", "up"), ("Global_fd00__1", "down"), ("Mesh_10_0_0_1", "up"), ("Node_10_0_0_1", "down"),
+        ("Node_fd00__1", "up"),
+    ]  # fmt: skip
