@@ -35,7 +35,7 @@ class Settings:
         "", "folder that driver and executors of Spark share; empty: staging/ in the warehouse's folder"
     )
     database_memory: str = _setting(
-        "250MB", "memory of the working database: sorting a load spills to disk beyond it, and parsing needs the rest"
+        "200MB", "memory of the working database: sorting a load spills to disk beyond it, and parsing needs the rest"
     )
     line_bytes: int = _setting(1 << 20, "a longer line is cut here: no real record is longer, an attack may be")
     record_lines: int = _setting(

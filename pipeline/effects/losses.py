@@ -124,20 +124,9 @@ def with_incidents(losses: pl.DataFrame, incidents: pl.DataFrame) -> pl.DataFram
     that nobody planned, then the one that began last. A loss of no incident stands for itself.
     """
     numbered = losses.with_row_index("loss")
-    slack = pl.lit(ENDS_TOLERANCE)
     candidates = (
-        numbered.select("loss", "cluster", "group_name", "start", "category")
-        .join(
-            incidents.filter(pl.col("started_at").is_not_null()).select(
-                "cluster", "incident_id", "cause", "started_at", "ended_at", of_group="group_name", kind="category"
-            ),
-            on="cluster",
-        )
-        .filter(
-            (pl.col("of_group").is_null() | (pl.col("of_group") == pl.col("group_name")))
-            & (pl.col("start") >= pl.col("started_at") - slack)
-            & (pl.col("ended_at").is_null() | (pl.col("start") <= pl.col("ended_at") + slack))
-        )
+        _covered(numbered.select("loss", "cluster", "group_name", "start", "category"), incidents)
+        .filter(pl.col("of_group").is_null() | (pl.col("of_group") == pl.col("group_name")))
         .with_columns(other=pl.col("kind") != pl.col("category"), planned=pl.col("cause").is_in(list(PLANNED_CAUSES)))
         .sort("loss", "other", "planned", "started_at", "incident_id", descending=[False, False, False, True, False])
         .group_by("loss", maintain_order=True)
@@ -149,6 +138,23 @@ def with_incidents(losses: pl.DataFrame, incidents: pl.DataFrame) -> pl.DataFram
         .with_columns(incident=pl.coalesce("incident_id", alone), planned=pl.col("planned").fill_null(False))
         .drop("loss", "incident_id")
     )
+
+
+def _covered(losses: pl.DataFrame, incidents: pl.DataFrame) -> pl.DataFrame:
+    """Each loss beside each incident of its cluster that covers its start; a join by range, not of all with all."""
+    slack = pl.lit(ENDS_TOLERANCE)
+    known = incidents.filter(pl.col("started_at").is_not_null()).select(
+        "incident_id", "cause", "started_at", of_cluster="cluster", of_group="group_name", kind="category",
+        begins=pl.col("started_at") - slack, over=pl.col("ended_at").fill_null(pl.lit(losses["start"].max(), TIME)) + slack,
+    )  # fmt: skip
+    parts = [
+        part.join_where(
+            known.filter(pl.col("of_cluster") == cluster),
+            pl.col("start") >= pl.col("begins"), pl.col("start") <= pl.col("over"),
+        )
+        for (cluster,), part in losses.partition_by("cluster", as_dict=True).items()
+    ]  # fmt: skip
+    return pl.concat(parts or [losses.join(known, how="cross")])
 
 
 def _empty() -> pl.DataFrame:

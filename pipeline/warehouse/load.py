@@ -18,7 +18,7 @@ from pipeline.warehouse.shapes import Shapes
 from pipeline.warehouse.tables import insert, with_shape_id
 
 # Frames of work items are small, DuckDB wants large inserts; the bounds keep memory independent of the input.
-FLUSH_ROWS = 100_000
+FLUSH_ROWS = 60_000
 FLUSH_BYTES = 24 << 20
 
 # Lines that carry no text of their own are counted under these; they need no rule and no example.

@@ -13,6 +13,8 @@ import polars as pl
 from pipeline.errors import WarehouseError
 
 # The nulls of a text key must not collide with an empty text.
+SLICE_ROWS = 50_000
+"""Rows that are copied at a time on their way into a table."""
 _NULL = "\x00"
 
 
@@ -78,15 +80,16 @@ def insert(
         names.append(f'"{name}"')
     order = f" ORDER BY {order_by}" if order_by else ""
     query = f'INSERT INTO "{table}" ({", ".join(names)}) SELECT {", ".join(values)} FROM incoming{order}'
-    con.register("incoming", _narrow(frame, columns).to_arrow())
-    try:
-        con.execute(query, params)
-    except duckdb.Error as exc:
-        raise WarehouseError(f"table {table}: rows do not fit: {_first_line(exc)}") from exc
-    finally:
-        # After an error the transaction is dead, and the registration goes with it.
-        with contextlib.suppress(duckdb.Error):
-            con.unregister("incoming")
+    for part in [frame] if order_by else frame.iter_slices(SLICE_ROWS):
+        con.register("incoming", _narrow(part, columns).to_arrow())
+        try:
+            con.execute(query, params)
+        except duckdb.Error as exc:
+            raise WarehouseError(f"table {table}: rows do not fit: {_first_line(exc)}") from exc
+        finally:
+            # After an error the transaction is dead, and the registration goes with it.
+            with contextlib.suppress(duckdb.Error):
+                con.unregister("incoming")
     return frame.height
 
 
@@ -110,10 +113,14 @@ def _first_line(exc: Exception) -> str:
 
 
 def digest(frame: pl.DataFrame) -> str:
-    """Content hash of a frame: names, types and rows in the order given."""
+    """Content hash of a frame: names, types and rows in the order given; a slice at a time, to hold no second copy."""
     hasher = hashlib.blake2b(digest_size=16)
     hasher.update(repr(frame.schema).encode())
-    hasher.update(frame.rechunk().write_ipc(None, compression="uncompressed").getvalue())
+    for part in frame.iter_slices(SLICE_ROWS):
+        whole = part.rechunk()  # or how the frame was put together would tell
+        hasher.update(
+            whole.write_ipc(None, compression="uncompressed", compat_level=pl.CompatLevel.oldest()).getbuffer()
+        )
     return hasher.hexdigest()
 
 
