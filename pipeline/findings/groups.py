@@ -84,10 +84,14 @@ def _from_inventory(facts: ClusterFacts, book: AddressBook) -> list[Group]:
     """Groups with their history: the union of all times, with a row for each time in which they were the same."""
     rows: dict[str, list[Group]] = {}
     counts: dict[str, list[Count]] = {}
-    bodies, present = None, {}
+    bodies, present, counted = None, {}, None
     for seen, latest in inventory_versions(facts.resources):
         if not latest["BGPPeer"] and not latest["BGPConfiguration"]:
             continue
+        day = None if seen is None else seen.date()
+        # one count a day tells the growth, however often somebody collects
+        counting = latest is not bodies or day != counted
+        counted = day
         if latest is not bodies:
             bodies, present = latest, _at_once(latest, book)
         for name, known in rows.items():
@@ -97,7 +101,7 @@ def _from_inventory(facts: ClusterFacts, book: AddressBook) -> list[Group]:
             known = rows.setdefault(name, [])
             if not known or known[-1].valid_to is not None:
                 known.append(replace(group, valid_from=seen))
-            counts.setdefault(name, []).extend(Count(seen, *count) for count in peers)
+            counts.setdefault(name, []).extend(Count(seen, *count) for count in peers if counting)
     return [_united(known, counts.get(name, [])) for name, known in rows.items()]
 
 

@@ -102,6 +102,13 @@ def test_capacity_and_forecast_see_the_growth() -> None:
     assert ahead["headroom"].to_list() == [150 - 124]
 
 
+def test_one_count_a_day_is_kept_of_an_inventory_that_does_not_change() -> None:
+    [group] = investigate(grown([100, 100, 100, 110], days=[0, 0.25, 1, 1.5])).groups
+    assert [(count.seen, count.peers) for count in group.counts if count.reflector == "rr-1"] == [
+        (T0, 100), (T0 + DAY, 100), (T0 + 1.5 * DAY, 110),
+    ]  # fmt: skip
+
+
 def test_capacity_tells_the_latest_inventory() -> None:
     room = next(r for r in rooms(Published(investigate(grown([100, 120])))) if r.reflector == "rr-2")
     assert (room.configured_peers, room.limits[0].headroom) == (120, 30)
