@@ -33,7 +33,10 @@ _UNPLANNED = frozenset(
     {"hold_timer_expired", "md5_kernel_setup_failed", "bad_peer_as", "open_error", "resource_exhaustion",
      "no_route_to_host"}
 )  # fmt: skip
-_CRASH = r"segfault|SIGSEGV|oom|[Oo]ut of memory|killed process|liveness probe, will be restarted|core dumped|trap"
+_CRASH = (
+    r"segfault|SIGSEGV|oom|[Oo]ut of memory|Unable to allocate|killed process|liveness probe, will be restarted"
+    r"|core dumped|trap"
+)
 
 
 @lru_cache(maxsize=100_000)

@@ -11,7 +11,7 @@ from sample_logs.lab.cluster import Node, Peer
 from sample_logs.lab.control import birdc
 from sample_logs.lab.daemon import START_SPACING, ContainerLog, Daemon
 from sample_logs.lab.netns import LabError
-from sample_logs.lab.shortages import fill_conntrack, limit
+from sample_logs.lab.shortages import announce, fill_conntrack, limit
 
 if TYPE_CHECKING:
     from sample_logs.lab.runner import Lab
@@ -203,5 +203,6 @@ ACTIONS: dict[str, Callable[[Lab, Arguments], None]] = {
     "occupy_port": occupy_port,
     "write_config": write_config,
     "limit": limit,
+    "announce": announce,
     "fill_conntrack": fill_conntrack,
 }

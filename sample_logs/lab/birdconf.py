@@ -135,3 +135,12 @@ def render_router(node: Node) -> str:
             "}",
         ]
     return "\n".join(lines) + "\n" + node.extra_config
+
+
+def host_routes(count: int) -> str:
+    """Single addresses in the upper half of the pool, as a node has them whose workloads use other nodes' blocks."""
+    if count == 0:
+        return ""
+    first = int(POOL.network_address) + POOL.num_addresses // 2
+    routes = "\n".join(f"   route {IPv4Address(first + number)}/32 blackhole;" for number in range(count))
+    return f"\n# Borrowed addresses.\nprotocol static {{\n{routes}\n}}\n"

@@ -34,6 +34,7 @@ ACTION_ARGUMENTS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "occupy_port": (frozenset({"nodes"}), frozenset()),
     "write_config": (frozenset({"nodes"}), frozenset()),
     "limit": (frozenset({"nodes", "resource", "value"}), frozenset()),
+    "announce": (frozenset({"nodes", "routes"}), frozenset()),
     "fill_conntrack": (frozenset({"nodes"}), frozenset({"spare"})),
 }
 

@@ -1,4 +1,4 @@
-"""Actions that let something run out: descriptors, or room for tracked connections."""
+"""Actions that let something run out: descriptors, memory, or room for tracked connections."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sample_logs.lab.birdconf import host_routes
 from sample_logs.lab.netns import LabError
 
 if TYPE_CHECKING:
@@ -17,9 +18,16 @@ PROGRAM = Path(__file__).parent / "flows.py"
 
 
 def limit(lab: Lab, args: Mapping[str, Any]) -> None:
-    """Limit what BIRD on these nodes may take, by a name of prlimit(1): ``nofile`` open files."""
+    """Limit what BIRD on these nodes may take, by a name of prlimit(1): ``nofile`` open files, ``as`` bytes."""
     for node in lab.cluster.select(list(args["nodes"])):
         lab.daemons[node.name].limit(str(args["resource"]), int(args["value"]))
+
+
+def announce(lab: Lab, args: Mapping[str, Any]) -> None:
+    """Let nodes announce so many single addresses beside their block; none, and they take them back."""
+    for node in lab.cluster.select(list(args["nodes"])):
+        node.extra_config = host_routes(int(args["routes"]))
+        lab.reload(node)
 
 
 class Flows:

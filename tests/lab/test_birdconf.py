@@ -1,5 +1,7 @@
 """Configuration is rendered in the shape that Calico gives it."""
 
+from ipaddress import IPv4Address
+
 from sample_logs.lab import PASSWORD, birdconf
 from sample_logs.lab.cluster import Cluster
 from sample_logs.lab.scenario import parse
@@ -81,3 +83,11 @@ def test_growing_adds_both_ends() -> None:
     assert [node.name for node in added] == ["node-011", "node-012"]
     assert {peer.peer_node for peer in added[0].peers} == {"rr-a-1", "rr-a-2"}
     assert len(grown.nodes["rr-a-1"].peers) == 12
+
+
+def test_borrowed_addresses_lie_in_the_pool_and_in_no_nodes_block() -> None:
+    assert birdconf.host_routes(0) == ""
+    text = birdconf.host_routes(2)
+    assert text.count("blackhole;") == 2
+    assert "route 192.168.128.1/32 blackhole;" in text
+    assert birdconf.block_of(511).broadcast_address < IPv4Address("192.168.128.0")

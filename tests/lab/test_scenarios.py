@@ -28,6 +28,7 @@ REQUIRED = {
     "mesh-40",
     "descriptor-limit",
     "conntrack-full",
+    "out-of-memory",
 }
 
 GOOD = """
