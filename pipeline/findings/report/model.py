@@ -101,13 +101,16 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """A reflector at its latest count; ``limit`` is the number of MD5 keys that fit, where passwords are used."""
+    """A reflector at its latest count; ``limit`` is the number of MD5 keys that fit, where passwords are used.
+
+    ``established`` is None where nobody looked.
+    """
 
     cluster: str
     group_name: str
     reflector: str
     configured: int
-    established: int
+    established: int | None
     limit: int | None
 
     @property
