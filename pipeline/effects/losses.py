@@ -145,7 +145,8 @@ def _covered(losses: pl.DataFrame, incidents: pl.DataFrame) -> pl.DataFrame:
     slack = pl.lit(ENDS_TOLERANCE)
     known = incidents.filter(pl.col("started_at").is_not_null()).select(
         "incident_id", "cause", "started_at", of_cluster="cluster", of_group="group_name", kind="category",
-        begins=pl.col("started_at") - slack, over=pl.col("ended_at").fill_null(pl.lit(losses["start"].max(), TIME)) + slack,
+        begins=pl.col("started_at") - slack,
+        over=pl.col("ended_at").fill_null(pl.lit(losses["start"].max(), TIME)) + slack,
     )  # fmt: skip
     parts = [
         part.join_where(
