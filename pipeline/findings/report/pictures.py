@@ -79,12 +79,13 @@ def sizes(found: Iterable[Size]) -> str:
         if size.limit is not None:
             x = LABEL + size.limit * scale
             mark = f'<path class="limit" d="M{x:.1f} {y - 3} v20"/>'
+        filled = (size.established or 0) * scale
         number = f"{seen}/{size.configured}" + ("" if size.limit is None else f" ({size.limit})")
         parts.append(
             f"<g><title>{_text(told)}</title>"
             f'<text x="{LABEL - 10}" y="{y + 11}" text-anchor="end">{_text(_cut(size.reflector, 33))}</text>'
             f'<rect class="configured" x="{LABEL}" y="{y}" width="{size.configured * scale:.1f}" height="14"/>'
-            f'<rect class="established" x="{LABEL}" y="{y + 3}" width="{(size.established or 0) * scale:.1f}" height="8"/>'
+            f'<rect class="established" x="{LABEL}" y="{y + 3}" width="{filled:.1f}" height="8"/>'
             f'{mark}<text class="word" x="{LABEL + 6}" y="{y + 11}">{_text(number)}</text></g>'
         )
     about = (
