@@ -82,4 +82,7 @@ def _newer() -> None:
         _newer_notice()
 
 
-main()
+# Streamlit runs this file under that name. A process that is started from one that has run it (multiprocessing) reads
+# it again under another, and must not draw.
+if __name__ == "__main__":
+    main()

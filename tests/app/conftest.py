@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -75,6 +76,12 @@ def founding(snapshot: Snapshot) -> str:
         "SELECT incident_id FROM incidents WHERE cluster = 'md5-key-limit-grown' AND cause = 'md5_key_limit'"
     )
     return str(found.item())
+
+
+@pytest.fixture(autouse=True)
+def _own_main(monkeypatch: pytest.MonkeyPatch) -> None:
+    """AppTest puts the app in the place of ``__main__``, which processes that later tests start would read again."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
 
 
 @pytest.fixture

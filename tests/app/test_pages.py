@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.show import PAGES
 from app.texts import LANGUAGES
+from tests.app.conftest import MAIN
 
 Run = Callable[..., AppTest]
 
@@ -43,6 +46,19 @@ def test_every_page_when_nothing_matches(app: Run, page: str) -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_every_page_with_every_filter(app: Run, page: str) -> None:
     sound(app(page, cluster="md5-key-limit-grown", group="group-a", q="node-161", range="15m", tz="Asia/Shanghai"))
+
+
+def test_a_process_that_is_started_later_does_not_draw(app: Run) -> None:
+    """What multiprocessing does in a child of a process that has run the app."""
+    before = sys.modules["__main__"]
+    app()
+    ran = sys.modules["__main__"]
+    assert ran is not before
+    told = subprocess.run(
+        [sys.executable, "-c", f"import runpy; runpy.run_path({ran.__file__!r}, run_name='__mp_main__')"],
+        capture_output=True, text=True, check=True, cwd=MAIN.parents[1],
+    )  # fmt: skip
+    assert told.stderr == ""
 
 
 def test_overview_names_the_founding_case(app: Run) -> None:
