@@ -11,7 +11,8 @@ from pipeline.engines.facts import OBSERVED, TALLY
 from pipeline.engines.items import Parsed
 from pipeline.sources.archives import Refusal
 from pipeline.sources.identify import Identity
-from pipeline.warehouse.load import Load, SourceRow
+from pipeline.warehouse.ledger import SourceRow
+from pipeline.warehouse.load import Load
 
 TALLIED = ("lines_read", "lines_parsed", "lines_unparsed", "lines_rejected")
 _PLACED = {

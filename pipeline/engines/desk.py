@@ -22,13 +22,14 @@ from pipeline.sources.archives import Refusal
 from pipeline.sources.discover import Source
 from pipeline.sources.paths import Names, names_in_path
 from pipeline.warehouse.files import FileMemory
-from pipeline.warehouse.load import Load, SourceRow
+from pipeline.warehouse.ledger import SourceRow
+from pipeline.warehouse.load import Load
 
 DETAIL_CHARS = 200
 
 
 class Desk:
-    """The state of one run over sources."""
+    """The state of one run over sources; ``known`` has the sizes of the contents in the warehouse, by identity."""
 
     def __init__(
         self,
@@ -39,11 +40,11 @@ class Desk:
         options: InputOptions,
         settings: Settings,
         summary: Summary,
-        archive: Archive | None,
+        archive: Archive | None = None,
     ) -> None:
         self.load, self.memory, self.archive = load, memory, archive
         self.options, self.settings, self.summary = options, settings, summary
-        self.known = set(known)
+        self.known, self.sizes = set(known), set(known.values())
         self.handout = Handout(workers)
         self.collector = Collector(load, summary, self.refuse)
         self.growth = Growth(load.connection, memory, settings, self._identity_of, options.node is not None)

@@ -35,11 +35,11 @@ from pipeline.sources.windows import stream_windows
 
 
 class LargeSources:
-    """Reads sources that are larger than a work item; ``known`` sizes are those of contents in the warehouse."""
+    """Reads sources that are larger than a work item."""
 
-    def __init__(self, desk: Desk, sizes: set[int]) -> None:
+    def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._sizes = sizes
+        self._sizes = set(desk.sizes)
         self._context = context_bytes(desk.settings.record_bytes, desk.settings.neighbour_bytes)
         self._names: Counter[str] = Counter()
         self._begun: dict[int, Prior | None] = {}

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pipeline.engines.archive import Archive, recover
 from pipeline.engines.collect import InputOptions, Summary
 from pipeline.engines.content import Content, content_id, read_content
+from pipeline.engines.desk import Desk
 from pipeline.engines.handout import Parsers
 from pipeline.engines.reading import Reading
 from pipeline.engines.workers import Workers, processes_of
@@ -64,7 +65,8 @@ def ingest_with(
     try:
         with load:
             archive = Archive(warehouse.directory, options.cluster, load.load_id) if options.archive else None
-            reading = Reading(load, warehouse.known_sources(), memory, workers, options, settings, summary, archive)
+            desk = Desk(load, warehouse.known_sources(), memory, workers, options, settings, summary, archive)
+            reading = Reading(desk)
             for item in walk_unless_known(paths, settings, reading.recall):
                 if isinstance(item, Known):
                     summary.files_known += 1

@@ -7,24 +7,18 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Mapping
 from dataclasses import replace
 
-from pipeline.engines.archive import Archive
-from pipeline.engines.collect import InputOptions, Summary
 from pipeline.engines.content import new_digest, read_some
 from pipeline.engines.desk import Desk
 from pipeline.engines.endings import finished, is_fresh
 from pipeline.engines.growing import Prior, goes_on
-from pipeline.engines.handout import Parsers
 from pipeline.engines.items import Part
 from pipeline.engines.large import LargeSources
-from pipeline.settings import Settings
 from pipeline.sources.archives import Refusal
 from pipeline.sources.discover import Source
 from pipeline.sources.identify import SNIFF_BYTES, identify
-from pipeline.warehouse.files import FileMemory
-from pipeline.warehouse.load import Load, SourceRow
+from pipeline.warehouse.ledger import SourceRow
 
 SPOOL_BYTES = 1 << 20
 
@@ -32,19 +26,9 @@ SPOOL_BYTES = 1 << 20
 class Reading:
     """One run over sources; call ``read`` or ``refuse`` for each, then ``finish``."""
 
-    def __init__(
-        self,
-        load: Load,
-        known: Mapping[str, int],
-        memory: FileMemory,
-        workers: Parsers,
-        options: InputOptions,
-        settings: Settings,
-        summary: Summary,
-        archive: Archive | None = None,
-    ) -> None:
-        self._desk = Desk(load, known, memory, workers, options, settings, summary, archive)
-        self._large = LargeSources(self._desk, set(known.values()))
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._large = LargeSources(desk)
         self._parts: list[Part] = []
         self._rows: dict[int, SourceRow] = {}
         self._bytes = 0

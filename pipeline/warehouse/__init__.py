@@ -6,8 +6,9 @@ Reading: ``open_snapshot`` → ``Snapshot.query`` → ``write_result``; never th
 
 from __future__ import annotations
 
+from pipeline.warehouse.ledger import SourceRow
 from pipeline.warehouse.library import Parameter, SavedQuery, load_library, question
-from pipeline.warehouse.load import Load, SourceRow
+from pipeline.warehouse.load import Load
 from pipeline.warehouse.output import write_result
 from pipeline.warehouse.publish import SnapshotInfo, publish
 from pipeline.warehouse.reader import Result, Snapshot, open_snapshot

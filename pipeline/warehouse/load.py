@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any
@@ -13,13 +12,11 @@ import duckdb
 import polars as pl
 
 from pipeline import __version__
-from pipeline.errors import ReconcileError, WarehouseError
+from pipeline.errors import ReconcileError
+from pipeline.warehouse.buffers import Buffer
+from pipeline.warehouse.ledger import Ledger, SourceRow
 from pipeline.warehouse.shapes import Shapes
 from pipeline.warehouse.tables import insert, with_shape_id
-
-# Frames of work items are small, DuckDB wants large inserts; the bounds keep memory independent of the input.
-FLUSH_ROWS = 60_000
-FLUSH_BYTES = 24 << 20
 
 # Lines that carry no text of their own are counted under these; they need no rule and no example.
 UNTEXTUAL_SHAPES = ("(continuation of the record before)", "(blank line)", "(heading, border or prompt)")
@@ -49,26 +46,6 @@ WHERE load_id = $load AND last_ts > CAST($latest AS TIMESTAMPTZ)
 """
 
 
-@dataclass(frozen=True)
-class SourceRow:
-    """A file or archive member that was read; ``content_id`` is the hash of its decompressed content."""
-
-    source_path: str
-    content_id: str
-    kind: str | None
-    bytes_read: int
-    lines_read: int
-    lines_parsed: int
-    lines_unparsed: int
-    lines_rejected: int
-    envelope: str | None = None
-    node: str | None = None
-    pod: str | None = None
-    container: str | None = None
-    first_ts: datetime | None = None
-    last_ts: datetime | None = None
-
-
 class Load:
     """Collects the facts of a run; made by ``Warehouse.load``, used as a context manager.
 
@@ -95,12 +72,11 @@ class Load:
         self.committed = False
         self.files_known = 0
         self._con = con
-        self._known = known
         self._started = datetime.now(UTC)
-        self._sources: dict[str, SourceRow] = {}
+        self._ledger = Ledger(known)
         self._streams: list[tuple[str, str, int, int]] = []
         self._shapes = Shapes()
-        self._buffers: dict[str, _Buffer] = {}
+        self._buffers: dict[str, Buffer] = {}
 
     def __enter__(self) -> Load:
         self._con.begin()
@@ -135,16 +111,7 @@ class Load:
             WarehouseError: the same content is in the warehouse or in this load already.
             ReconcileError: its counts do not add up.
         """
-        if source.content_id in self._known or source.content_id in self._sources:
-            raise WarehouseError(f"{source.source_path}: the same bytes were read before; skip known content")
-        told = source.lines_parsed + source.lines_unparsed + source.lines_rejected
-        if source.lines_read != told:
-            raise ReconcileError(
-                f"{source.source_path}: {source.lines_read} lines read, but {source.lines_parsed} parsed, "
-                f"{source.lines_unparsed} unparsed and {source.lines_rejected} rejected are {told}; "
-                "nothing was written"
-            )
-        self._sources[source.content_id] = source
+        self._ledger.add(source)
 
     @property
     def connection(self) -> duckdb.DuckDBPyConnection:
@@ -211,11 +178,11 @@ class Load:
     ) -> None:
         if source_path is not None and "source_path" not in frame.columns:
             frame = frame.with_columns(pl.lit(source_path).alias("source_path"))
-        buffer = self._buffers.setdefault(table, _Buffer(prepare, order_by))
+        buffer = self._buffers.setdefault(table, Buffer(prepare, order_by))
         if buffer.add(frame):
             self._flush(table, buffer)
 
-    def _flush(self, table: str, buffer: _Buffer) -> None:
+    def _flush(self, table: str, buffer: Buffer) -> None:
         frame = buffer.take()
         if frame is not None:
             insert(self._con, table, frame, self._keys, buffer.order_by)
@@ -238,21 +205,21 @@ class Load:
     def _finish(self) -> None:
         for table, buffer in self._buffers.items():
             self._flush(table, buffer)
-        if not self._sources:
+        if not self._ledger.sources:
             self._refuse_rows_without_source()
             self._con.rollback()
             return
         self._insert_shapes()
         self._drop_extra_examples()
-        insert(self._con, "sources", self._source_frame(), self._keys)
+        insert(self._con, "sources", self._ledger.frame(), self._keys)
         latest = (self._started + AHEAD).isoformat()
         self._con.execute(_NOT_AHEAD, {"load": self.load_id, "latest": latest})
         self._insert_streams()
-        self._reconcile()
+        self._ledger.reconcile(self._con, self.load_id)
         insert(self._con, "loads", pl.DataFrame([self._ledger_row()], infer_schema_length=None), {})
         self._con.execute("UPDATE warehouse_state SET change_seq = change_seq + 1")
         self._con.commit()
-        self._known.update(self._sources)
+        self._ledger.settle()
         self.committed = True
 
     @property
@@ -297,30 +264,7 @@ class Load:
             {"load": self.load_id, "examples": self.examples},
         )
 
-    def _source_frame(self) -> pl.DataFrame:
-        return pl.DataFrame([asdict(row) for row in self._sources.values()], infer_schema_length=None)
-
-    def _total(self, name: str) -> int:
-        return sum(getattr(row, name) for row in self._sources.values())
-
-    def _reconcile(self) -> None:
-        parsed, unparsed = self._total("lines_parsed"), self._total("lines_unparsed")
-        counted, unnamed = self._con.sql(
-            "SELECT coalesce(sum(c.events), 0)::UBIGINT, count(*) FILTER (s.shape_id IS NULL) "
-            "FROM minute_counts AS c LEFT JOIN shapes AS s ON s.shape_id = c.shape_id "
-            "WHERE c.load_id = $load",
-            params={"load": self.load_id},
-        ).fetchall()[0]
-        if counted != parsed + unparsed:
-            raise ReconcileError(
-                f"load of {len(self._sources)} files: {parsed} parsed + {unparsed} unparsed lines, but "
-                f"{counted} were counted; nothing was written"
-            )
-        if unnamed:
-            raise ReconcileError(f"load: {unnamed} counts of shapes that were not added; nothing was written")
-
     def _ledger_row(self) -> dict[str, Any]:
-        totals = ("bytes_read", "lines_read", "lines_parsed", "lines_unparsed", "lines_rejected")
         return {
             "load_id": self.load_id,
             "cluster": self.cluster,
@@ -329,36 +273,7 @@ class Load:
             "ruleset_version": self.ruleset_version,
             "started_at": self._started,
             "finished_at": datetime.now(UTC),
-            "files_read": len(self._sources),
+            "files_read": len(self._ledger.sources),
             "files_known": self.files_known,
-            **{name: self._total(name) for name in totals},
+            **self._ledger.totals(),
         }
-
-
-class _Buffer:
-    """Frames on their way into one table."""
-
-    def __init__(self, prepare: Callable[[pl.DataFrame], pl.DataFrame] | None, order_by: str) -> None:
-        self.order_by = order_by
-        self.inserted = 0
-        self._prepare = prepare
-        self._frames: list[pl.DataFrame] = []
-        self._rows = 0
-        self._bytes = 0.0
-
-    def add(self, frame: pl.DataFrame) -> bool:
-        """Keep ``frame``; True when the buffer should be flushed."""
-        if not frame.is_empty():
-            self._frames.append(frame)
-            self._rows += frame.height
-            self._bytes += frame.estimated_size()
-        return self._rows >= FLUSH_ROWS or self._bytes >= FLUSH_BYTES
-
-    def take(self) -> pl.DataFrame | None:
-        """All rows kept so far, prepared for the table; None when there are none."""
-        if not self._frames:
-            return None
-        frame = pl.concat(self._frames, how="diagonal_relaxed")
-        self._frames, self._rows, self._bytes = [], 0, 0.0
-        self.inserted += frame.height
-        return self._prepare(frame) if self._prepare else frame

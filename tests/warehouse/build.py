@@ -8,7 +8,8 @@ from typing import Any
 
 import polars as pl
 
-from pipeline.warehouse.load import Load, SourceRow
+from pipeline.warehouse.ledger import SourceRow
+from pipeline.warehouse.load import Load
 from pipeline.warehouse.publish import publish
 from pipeline.warehouse.writer import Warehouse
 

@@ -12,7 +12,9 @@ import polars as pl
 import pytest
 
 from pipeline.errors import ReconcileError, WarehouseError
-from pipeline.warehouse import load as load_module
+from pipeline.warehouse import buffers
+from pipeline.warehouse.ledger import SourceRow
+from pipeline.warehouse.load import Load
 from pipeline.warehouse.writer import Warehouse
 from tests.warehouse.build import (
     CLUSTER,
@@ -65,7 +67,7 @@ def test_an_exception_leaves_everything_as_it_was(tmp_path: Path) -> None:
     ):
         load.add_source(source("new.log", 1))
         load.add_records(records_frame([record(0, UP)]), "new.log")
-        load_module.Load._flush(load, "records", load._buffers["records"])
+        Load._flush(load, "records", load._buffers["records"])
         raise RuntimeError("disk on fire")
     assert contents(tmp_path) == before
 
@@ -75,11 +77,11 @@ def test_a_killed_job_leaves_everything_as_it_was(tmp_path: Path) -> None:
     script = textwrap.dedent(
         f"""
         import os, sys, time
-        from pipeline.warehouse import load
+        from pipeline.warehouse import buffers
         from pipeline.warehouse.writer import Warehouse
         from tests.warehouse.build import *
 
-        load.FLUSH_ROWS = 1
+        buffers.FLUSH_ROWS = 1
         warehouse = Warehouse.open({str(tmp_path)!r})
         with warehouse.load(cluster="prod", engine="local") as load:
             load.add_source(source("killed.log", 50_000))
@@ -136,7 +138,7 @@ def test_a_source_whose_counts_do_not_add_up_is_refused(tmp_path: Path) -> None:
         pytest.raises(ReconcileError, match=r"x\.log: 5 lines read"),
         warehouse.load(cluster=CLUSTER, engine="local") as load,
     ):
-        load.add_source(load_module.SourceRow("x.log", "c", "log", 10, 5, 3, 1, 0))
+        load.add_source(SourceRow("x.log", "c", "log", 10, 5, 3, 1, 0))
 
 
 def test_counts_of_a_shape_nobody_named_are_refused(tmp_path: Path) -> None:
@@ -178,7 +180,7 @@ def test_continuation_and_blank_lines_need_no_shape(tmp_path: Path) -> None:
 def test_only_the_first_examples_of_a_benign_shape_stay(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flush_rows: int
 ) -> None:
-    monkeypatch.setattr(load_module, "FLUSH_ROWS", flush_rows)
+    monkeypatch.setattr(buffers, "FLUSH_ROWS", flush_rows)
 
     def kept(warehouse: Warehouse) -> list[tuple[str, int]]:
         query = "SELECT source_path, byte_offset FROM log_events WHERE category = 'benign' ORDER BY ALL"
