@@ -56,14 +56,18 @@ _GR_PENDING = r"restart recovery in progress|graceful restart in progress"
 _ORDERLY = r"^(Shutdown completed|Shutting down|Shutdown requested|Received SIGTERM)"
 
 
+LINE = ["source_path", "byte_offset", "ts"]
+"""What a line is known by. Its place alone is not enough: a file that is cut and begun anew keeps its name."""
+
+
 def build_loose_incidents(facts: ClusterFacts, numbered: pl.DataFrame, planned: PlannedWork) -> list[Incident]:
     """Incidents made of records (``numbered``: all, with their numbers), one for each category and stretch of time."""
     found: list[Incident] = []
     named = pl.col("peer").is_not_null() | (pl.col("protocol").is_not_null() & (pl.col("protocol") != "BGP"))
-    told = facts.states.filter(named).select("source_path", "byte_offset").unique()
+    told = facts.states.filter(named).select(LINE).unique()
     lines_only = facts.states.is_empty()
     chosen = numbered.filter(pl.col("category").is_in(list(CATEGORIES))).join(
-        told, on=["source_path", "byte_offset"], how="anti"
+        told, on=LINE, how="anti", nulls_equal=True
     )
     # Where nothing but lines was given, a warning is all that some faults leave.
     least = {name: min(_RANK[level], 1) if lines_only else _RANK[level] for name, (level, _) in CATEGORIES.items()}

@@ -79,8 +79,8 @@ def _from_probes(facts: ClusterFacts) -> pl.DataFrame:
         "ts", "node", peer="peers", source_path="source_path", byte_offset="byte_offset",
         observed_by=pl.lit("probe"), status=pl.lit(DOWN),
     )  # fmt: skip
-    known = facts.states.filter(pl.col("observed_by") == "probe").select("source_path", "byte_offset", "peer")
-    return rows.join(known, on=["source_path", "byte_offset", "peer"], how="anti", nulls_equal=True)
+    known = facts.states.filter(pl.col("observed_by") == "probe").select("source_path", "byte_offset", "ts", "peer")
+    return rows.join(known, on=["source_path", "byte_offset", "ts", "peer"], how="anti", nulls_equal=True)
 
 
 def _from_removals(facts: ClusterFacts) -> pl.DataFrame:

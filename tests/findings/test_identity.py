@@ -55,3 +55,17 @@ def test_reloads_that_pile_up_twice_are_two_incidents() -> None:
     incidents = investigate(ClusterFacts.of(records=[record], marks=minutes)).tables["incidents"]
     assert incidents.height == 2
     assert incidents["incident_id"].n_unique() == 2
+
+
+def test_a_file_that_was_begun_anew_keeps_its_name() -> None:
+    moved = {"node": "n-1", "source_path": "bird.log", "byte_offset": 500}
+    fault = {
+        **moved, "ts": at(0), "message": "Netlink: Network is down", "category": "route_programming_error",
+        "severity": "warning", "component": "bird",
+    }  # fmt: skip
+    state = {
+        **moved, "ts": at(5000), "protocol": "Node_10_0_0_7", "peer": "10.0.0.7", "state": "up", "observed_by": "log",
+    }  # fmt: skip
+    more = {**fault, "byte_offset": 600, "ts": at(1)}
+    found = investigate(ClusterFacts.of(records=[fault, more], states=[state])).tables["incidents"]
+    assert found["events"].to_list() == [2]
