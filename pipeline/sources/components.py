@@ -13,6 +13,10 @@ LEVELS: dict[str, str] = {
     "I": "info", "W": "warning", "E": "error", "F": "fatal",
     "trace": "trace", "debug": "debug", "info": "info", "warning": "warning", "warn": "warning",
     "error": "error", "fatal": "fatal", "panic": "fatal",
+    # events of Kubernetes
+    "Normal": "info", "Warning": "warning",
+    # FRR's, on a terminal
+    "DEBG": "debug", "NTFY": "info", "ERR!": "error", "CRIT": "fatal", "ALRT": "fatal", "EMRG": "fatal",
     # BIRD's classes, by the syslog priority that BIRD gives them
     "DBG": "debug", "RMT": "error", "ERR": "error", "AUTH": "error", "BUG": "fatal", "???": "info",
 }  # fmt: skip
@@ -40,6 +44,16 @@ CLIENT_FILES = [
     "reflector.go", "feature_gate.go", "client_config.go", "warnings.go", "request.go", "loader.go",
     "envvar.go", "streamwatcher.go", "round_trippers.go",
 ]  # fmt: skip
+
+# programs that log as klog does and are no kubelet: cloudnativelabs/kube-router:pkg
+KLOG_COMPONENTS: dict[str, str] = dict.fromkeys(
+    [
+        "kube-router.go", "network_routes_controller.go", "network_services_controller.go",
+        "network_policy_controller.go", "bgp_peers.go", "bgp_policies.go", "ecmp_vip.go", "health_controller.go",
+        "pod_cidr.go", "host_route_sync.go", "network_services_graceful.go",
+    ],
+    "kube-router",
+)  # fmt: skip
 
 # what an envelope calls the writer -> component (other names stay as they are)
 PROGRAMS: dict[str, str] = {

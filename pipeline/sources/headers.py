@@ -18,6 +18,7 @@ from pipeline.sources.components import (
     BODY_FAMILIES,
     CLIENT_FILES,
     FILE_COMPONENTS,
+    KLOG_COMPONENTS,
     LEVELS,
     PREFIX_COMPONENTS,
     PROBE_FILES,
@@ -74,13 +75,28 @@ LAYOUTS: tuple[Layout, ...] = (
         "kubelet",
         "klog",
     ),
-    Layout("logfmt", r'^time="(?P<stamp>[^"]+)" level=(?P<level>\w+) (?P<body>msg=.*)$', "go", "iso"),
+    # Cilium's agent leaves the time out, or the quotes of it, and may name the place in its source
+    Layout(
+        "logfmt",
+        r'^(?:time="?(?P<stamp>[^" ]+)"? )?level=(?P<level>\w+) (?:source=\S+ )?(?P<body>msg=.*)$',
+        "go",
+        "iso",
+    ),
     Layout(
         "frr",
         rf"^(?:(?P<stamp>\d{{4}}/\d\d/\d\d {_CLOCK}(?:\.\d+)?) )?(?P<component>BGP|ZEBRA|BFD|STATIC): "
-        r"(?:\[[A-Z0-9]{5}-[A-Z0-9]{5}\] )?(?:\[EC \d+\] )?(?P<body>.*)$",
+        r"(?:\[[A-Z0-9]{5}-[A-Z0-9]{5}\] ?)?(?:\[EC \d+\] )?(?P<body>.*)$",
         "frr",
         "slash",
+    ),
+    # what vtysh shows on a terminal that monitors the log
+    Layout(
+        "frr-live",
+        rf"^(?P<stamp>{_DAY} {_CLOCK}(?:\.\d+)?) \[(?P<level>[A-Z!]{{4,5}})\] "
+        r"(?:bgpd|zebra|bfdd|staticd|watchfrr|mgmtd): "
+        r"(?:\[[A-Z0-9]{5}-[A-Z0-9]{5}\] ?)?(?:\[EC \d+\] )?(?P<body>.*)$",
+        "frr",
+        "iso_space",
     ),
     Layout(
         "cisco",
@@ -90,6 +106,13 @@ LAYOUTS: tuple[Layout, ...] = (
         "syslog",
     ),
     Layout("json", r'^(?P<body>\{".*?(?:"ts":"(?P<stamp>[^"]+)".*)?\})$', "json", "iso"),
+    # rows of events between log lines, as people paste them
+    Layout(
+        "event-row",
+        r"^\s*(?P<level>Normal|Warning)\s+[A-Z]\w*\s+(?:<invalid>|<unknown>|[0-9ydhms]+)(?: \(x\d+ over [^)]+\))?\s+"
+        r"(?P<component>[a-z][\w-]*)(?:, \S+)?\s+(?P<body>\S.*)$",
+        "kube-event",
+    ),
     Layout("level-word", r"^(?P<level>DEBUG|INFO|WARNING|ERROR|FATAL) (?P<body>.*)$", "go"),
 )
 _LOGRUS = next(layout for layout in LAYOUTS if layout.name == "logrus")
@@ -204,9 +227,12 @@ def _name_program(rows: pl.DataFrame, layout: Layout) -> pl.DataFrame:
         return rows.with_columns(component=component, family=pl.lit("go"))
     if layout.name == "klog":
         client = pl.col("file").is_in(CLIENT_FILES) & (by_program != "kubelet").fill_null(True)
+        by_file = pl.col("file").replace_strict(KLOG_COMPONENTS, default=None)
         return rows.with_columns(
-            component=pl.when(client).then(pl.lit("node")).otherwise(pl.coalesce(by_program, pl.lit("kubelet"))),
-            family=pl.when(client).then(pl.lit("go")).otherwise(pl.lit("kubelet")),
+            component=pl.when(client)
+            .then(pl.lit("node"))
+            .otherwise(pl.coalesce(by_file, by_program, pl.lit("kubelet"))),
+            family=pl.when(client | by_file.is_not_null()).then(pl.lit("go")).otherwise(pl.lit("kubelet")),
         )
     if layout.name == "bird":
         return rows.with_columns(component=pl.col("said"), family=pl.lit("bird"), body=unglued(pl.col("body")))
@@ -215,13 +241,22 @@ def _name_program(rows: pl.DataFrame, layout: Layout) -> pl.DataFrame:
     if layout.name == "logfmt":
         gobgp = pl.col("body").str.contains(r"\bTopic=|\bKey=") | program.is_in(["bgpd", "gobgpd"])
         body = pl.col("body").str.replace(r'^msg="((?:[^"\\]|\\.)*)"', "${1}").str.replace(r"^msg=", "")
+        cilium = pl.col("body").str.contains(r"\bsubsys=(?:bgp|daemon|hive|k8s)")
         return rows.with_columns(
-            component=pl.when(gobgp.fill_null(False)).then(pl.lit("gobgp")).otherwise(by_program),
+            component=pl.when(gobgp.fill_null(False))
+            .then(pl.lit("gobgp"))
+            .otherwise(pl.coalesce(by_program, pl.when(cilium).then(pl.lit("cilium")))),
             family=pl.when(gobgp.fill_null(False)).then(pl.lit("gobgp")).otherwise(pl.lit("go")),
             body=body,
         )
-    if layout.name == "frr" or layout.name == "cisco":
-        return rows.with_columns(component=pl.lit(layout.name), family=pl.lit(layout.name))
+    if layout.name == "event-row":
+        kubelet = pl.col("said") == "kubelet"
+        return rows.with_columns(
+            component=pl.when(kubelet).then(pl.lit("kubelet")).otherwise(pl.lit("kube-event")),
+            family=pl.lit("kube-event"),
+        )
+    if layout.name in ("frr", "frr-live", "cisco"):
+        return rows.with_columns(component=pl.lit(layout.family), family=pl.lit(layout.family))
     if layout.name == "json":
         metallb = pl.col("body").str.contains('"caller":"', literal=True)
         return rows.with_columns(

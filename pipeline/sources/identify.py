@@ -22,7 +22,8 @@ SNIFF_LINES = 200
 _YAML = re.compile(r"^(?:---\s*$|(?:- )?(?:apiVersion|kind|items|clientVersion|serverVersion): ?)", re.MULTILINE)
 _RESOURCE_JSON = re.compile(r'"(?:kind|apiVersion|items)"\s*:')
 _CONTROLS = bytes(code for code in range(32) if code not in b"\t\n\r\x1b")
-_HEADS = [re.compile(layout.pattern) for layout in LAYOUTS]
+# rows of events alone make no log: they are what a command printed
+_HEADS = [re.compile(layout.pattern) for layout in LAYOUTS if layout.name != "event-row"]
 
 
 @dataclass(frozen=True)

@@ -45,9 +45,10 @@ _UPTIME = {
     "Last reconfiguration on ": "bird_last_reconfiguration",
 }
 _UPTIME_TEXT = (
-    "Current server time is ", "Graceful restart recovery in progress", "Waiting for ", "Wait timer is ",
+    "Current server time is ", "Graceful restart recovery in progress", "Wait timer is ",
     "Daemon is up and running", "Reconfiguration in progress", "Shutdown in progress", "Next reconfiguration",
 )  # fmt: skip
+_WAITING = re.compile(r"^Waiting for \d+ ")
 _ERRORS = ("Unable to connect to server control socket", "Couldn't connect to bird", "Cannot connect to BIRD")
 _DETAIL_KEYS = {
     "BGP state": "bgp_state",
@@ -216,7 +217,7 @@ def read_status(lines: Sequence[Line], i: int, sink: Sink) -> int:
                 sink.hosts.add(text.removeprefix(prefix))
             sink.record([line], role="row", component="birdcl", message=text)
             return 1
-    if text.startswith(_UPTIME_TEXT):
+    if text.startswith(_UPTIME_TEXT) or _WAITING.match(text):
         sink.enter("show status")
         sink.record([line], role="row", component="birdcl", message=text)
         return 1

@@ -18,6 +18,7 @@ from pipeline.status.lines import Line, split_lines
 from pipeline.status.model import ConsoleFacts
 from pipeline.status.network import read_network
 from pipeline.status.sink import Sink
+from pipeline.status.speakers import read_speakers
 from pipeline.status.stamps import server_time, stamp_of
 from pipeline.status.tables import read_headless, read_table
 
@@ -33,6 +34,7 @@ READERS: tuple[Reader, ...] = (
     read_status,
     read_routes,
     read_frr,
+    read_speakers,
     read_host,
     read_network,
     read_table,
@@ -45,7 +47,7 @@ MAX_ROW_CHARS = 32 * 1024
 
 _PROMPT = re.compile(
     r"^(?:\[?(?P<user>[a-z_][\w.\-]*)@(?P<host>[\w.\-]+)[: ][^\]$#>]{0,120}\]?\s?[#$]|(?:bird|birdc"
-    r"|birdcl|[\w.\-]+)>|[\w.\-]+#|[#$])"
+    r"|birdcl|[\w.\-]+)>|[\w.\-]+ ?#|/\S* [#$]|[#$])"
     r"(?:\s+(?P<command>\S.*))?$"
 )
 _COMMANDS = (
@@ -60,9 +62,18 @@ _COMMANDS = (
     "uname -",
     "nstat",
     "date",
+    "netstat ",
+    "ss ",
+    "ip ",
+    "lsof ",
+    "cilium ",
+    "gobgp ",
+    "sudo calicoctl ",
+    "./calicoctl ",
 )
 _ECHO = re.compile(
-    r"^(?:show (?:protocols?|status|route|bgp|ip bgp|bfd|memory)\b[\w ]*|\++ (?:birdc|birdcl|calicoctl|kubectl"
+    r"^(?:(?:[\w.\-]+@)?[\w.\-]+[#>] ?show (?:ip(?:v6)? )?bgp\b.*"
+    r"|show (?:protocols?|status|route|bgp|ip bgp|bfd|memory)\b[\w ]*|\++ (?:birdc|birdcl|calicoctl|kubectl"
     r"|sysctl|date|uname)\b.*)$"
 )
 #: Commands whose output is not about the machine they are typed on.
@@ -123,7 +134,7 @@ def _echo(line: Line, sink: Sink) -> bool:
     if not match and not _ECHO.match(text):
         return False
     command = match["command"] if match else text
-    loose = match and text[0] not in "#$[" and match["host"] is None and not text.startswith("bird")
+    loose = match and text[0] not in "#$[/" and match["host"] is None and not text.startswith("bird")
     if loose and command and not command.startswith(_COMMANDS):
         # `name> …` may be any text with a bracket; a prompt is followed by a command we know, or by nothing
         return False

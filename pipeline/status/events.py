@@ -40,6 +40,8 @@ _PROBE_LINE = re.compile(
     r"|Liveness|Startup) probe (?:failed|errored).*)$"
 )
 _LOGRUS = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\S* \[[A-Z]+\]")
+#: The next command: a shell in a container (``/ # ``), or a prompt in brackets. No probe prints that.
+_PROMPT = re.compile(r"^(?:/\S* [#$] |\[\S+@\S+ [^\]]*\][#$])")
 _SOURCES = {"kubelet": "kubelet", "kernel-monitor": "kernel"}
 
 
@@ -74,7 +76,7 @@ def continues_message(line: Line, sink: Sink) -> bool:
     text = line.text
     if not text or (text[0].isspace() and not line.bare.startswith("calico/node is not")):
         return bool(_LOGRUS.match(line.bare)) if text else False
-    if is_event(text) or text.startswith(("|", "+-", "#", "$", "bird>", "Events:")):
+    if is_event(text) or text.startswith(("|", "+-", "#", "$", "bird>", "Events:")) or _PROMPT.match(text):
         return False
     if line.bare.startswith("calico/node is not") or _LOGRUS.match(text):
         return True

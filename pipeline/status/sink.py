@@ -31,6 +31,7 @@ class Sink:
     elsewhere: bool = False
     pod: str | None = None
     interface: str = ""
+    neighbor: str = ""
     event_anchor: datetime | None = None
     anchor_sought: bool = False
     json_failures: int = 0

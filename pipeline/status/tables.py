@@ -28,6 +28,12 @@ _NODE_ROW = re.compile(
     r"(?P<age>[0-9ydhms]+)\s+(?P<version>v\d\S+)$"
 )
 
+#: ``kubectl get events`` without its heading: when, type, reason, object, message
+_EVENT_ROW = re.compile(
+    r"^(?:(?P<namespace>[a-z][\w\-]*)\s{2,})?(?P<age>\d[0-9ydhms]*)\s+(?P<type>Normal|Warning)\s+(?P<reason>[A-Z]\w+)\s+"
+    r"(?P<what>[a-z]+)/(?P<name>\S+)\s+(?P<message>\S.*)$"
+)
+
 #: Type and reason next to each other, as in every row of an event table.
 _ROW_OF_EVENTS = re.compile(r"\s(?:Normal|Warning)\s+[A-Z]\w+\s")
 
@@ -170,6 +176,16 @@ def read_headless(lines: Sequence[Line], i: int, sink: Sink) -> int:
     """Rows of well-known tables that were copied without their heading."""
     line = lines[i]
     text = line.bare
+    event = _EVENT_ROW.match(text)
+    if event:
+        # heads and rows of other forms keep their own segment; here every row tells all of itself
+        params = {"reason": event["reason"], "age": event["age"]}
+        pod = event["name"] if event["what"] == "pod" else None
+        node = event["name"] if event["what"] == "node" else None
+        add_event(
+            [line], sink, kind=event["type"], source="", message=event["message"], params=params, pod=pod, node=node
+        )
+        return 1
     peer = _headless_peer(text)
     if peer:
         sink.enter("calicoctl get bgppeers")

@@ -7,11 +7,11 @@ import pytest
 from tests.findings.cluster import END, Cluster, at, causes
 
 
-def _one_table(bgp: str, error: str | None = None, far: int = 3, md5: bool = False) -> Cluster:
+def _one_table(bgp: str, error: str | None = None, far: int = 3, md5: bool = False, net: str = "10.9.0.") -> Cluster:
     """Nothing but one printed table of one node, all of whose sessions show the same."""
     cluster = Cluster(clients=0, reflectors=0, inventory=md5, md5=md5)
     for k in range(far):
-        cluster.state("n-1", f"10.9.0.{k + 1}", None, "start", error, "node status", bgp, "Mesh")
+        cluster.state("n-1", f"{net}{k + 1}", None, "start", error, "node status", bgp, "Mesh")
     return cluster
 
 
@@ -35,8 +35,14 @@ def test_one_session_that_is_up_speaks_against_an_unknown_address() -> None:
     assert [cause for cause, _ in causes(alone.analysis())] == ["undetermined"]
 
 
-def test_only_passive_is_an_asymmetric_peering() -> None:
+def test_a_node_whose_peers_all_do_not_get_through_is_filtered() -> None:
+    """Of two IPv4 addresses one always dials."""
     finding = _one_table("Passive").analysis().findings[0]
+    assert (finding.best.cause.id, finding.best.confidence) == ("port_filtered", 0.5)
+
+
+def test_only_passive_is_an_asymmetric_peering() -> None:
+    finding = _one_table("Passive", net="fd00::").analysis().findings[0]
     assert finding.best.cause.id == "peering_asymmetric"
     assert "stay Passive" in finding.best.summary
     assert "refuses connections" not in finding.best.summary

@@ -44,6 +44,24 @@ MODES: dict[str, tuple[str, str]] = {
         "2025-03-04 10:00:01.123 [INFO][9] startup/startup.go 768: Using autodetected IPv4 address on interface "
         "docker0: 172.17.0.1/16\n",
     ),
+    "bridge chosen by name": (
+        "wrong_address_autodetected",
+        "2025-03-04 10:00:01.123 [INFO][9] startup/startup.go 768: Using autodetected IPv4 address 172.18.0.1/16 on "
+        "matching interface br-0a1b2c3d4e5f\n",
+    ),
+    "a far end's bridge": ("wrong_address_autodetected", f"{PROBE}BGP not established with 172.18.0.1\n"),
+    "nobody gets through": ("port_filtered", table(("10.0.0.5", "start", "Passive"), ("10.0.0.6", "start", "Passive"))),
+    "nobody dials": ("peering_asymmetric", table(("fd00::5", "start", "Passive"), ("fd00::6", "start", "Passive"))),
+    "cannot listen": (
+        "listen_port_taken",
+        "bird: BGP: Socket error: listen: Address in use\nbird: BGP: Cannot open listening socket\n",
+    ),
+    "the far end says so": (
+        "as_mismatch",
+        '{"caller":"native.go:360","error":"got BGP notification code 0x0202 (Bad peer AS)","event":"peerNotification",'
+        '"level":"error","localASN":64512,"msg":"peer sent notification, closing session","peer":"10.0.0.1:179",'
+        '"peerASN":64513,"ts":"2024-01-01T00:00:00Z"}\n',
+    ),
     "one peer lost": ("path_loss", table(("10.0.0.5", "start", "Connect BGP Error: Hold timer expired"), UP)),
     "nobody heard the daemon": (
         "reflector_overloaded",
@@ -101,6 +119,26 @@ def test_a_few_lines_lead_to_the_cause(mode: str, tmp_path: Path) -> None:
     assert ranked[0][0] == cause, ranked
     assert ranked[0][1] >= 0.5
     assert all(confidence <= CONFIDENT for other, confidence in ranked[1:] if other != cause)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Unable to connect to server control socket (/var/run/calico/bird.ctl): Permission denied\n",
+        'Error from server (NotFound): pods "calico-node-ab3de" not found\n',
+    ],
+)
+def test_who_may_not_ask_knows_nothing(text: str, tmp_path: Path) -> None:
+    (tmp_path / "pasted.txt").write_text(f"Calico process is running.\n{text}", encoding="utf-8")
+    assert [cause for cause, _ in ranked_causes(tmp_path) if cause != "undetermined"] == []
+
+
+def test_a_file_that_is_missing_once_is_what_a_start_looks_like(tmp_path: Path) -> None:
+    line = "bird: Unable to open configuration file /etc/calico/confd/config/bird.cfg: No such file or directory\n"
+    (tmp_path / "pasted.txt").write_text(line, encoding="utf-8")
+    once = ranked_causes(tmp_path)[0]
+    (tmp_path / "pasted.txt").write_text(line * 3, encoding="utf-8")
+    assert once[1] <= CONFIDENT < ranked_causes(tmp_path)[0][1]
 
 
 def test_a_short_graceful_restart_is_nothing(tmp_path: Path) -> None:

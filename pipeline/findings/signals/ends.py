@@ -99,14 +99,17 @@ def both_ends_seen(case: Case) -> Sign:
 
 
 @signal
-def passive_everywhere(case: Case) -> Sign:
-    """Every end that was seen waits for the other one to dial."""
+def passive_everywhere(case: Case, version: int = 0, least: int = 1) -> Sign:
+    """Every end that was seen waits for the other one to dial: ``least`` so many, of one IP ``version`` if asked."""
     states = [state for state in case.told("bgp_state") if state]
     if "Passive" not in states:
         return Sign(False if states else None)
     if len(states) > 1:
         return Sign(False)
     waiting = case.column("bgp_state").among(("Passive",))
+    ends = distinct(case.far.at(waiting))
+    if len(ends) < least or (version and any((end.count(":") > 1) != (version == 6) for end in ends)):
+        return Sign(False)
     fields = {
         "passive_places": listed(place.lstrip("?") for place in distinct(case.places.at(waiting))),
         "passive_peers": listed(distinct(case.far.at(waiting))),

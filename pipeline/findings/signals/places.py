@@ -8,7 +8,7 @@ from pipeline.findings.case import Case
 from pipeline.findings.columns import combinations, distinct
 from pipeline.findings.names import listed
 from pipeline.findings.proofs import PROOFS, Proof, Sign
-from pipeline.findings.signals.base import signal
+from pipeline.findings.signals.base import compiled, signal
 
 
 @signal
@@ -257,6 +257,17 @@ def peer_not_in_inventory(case: Case) -> Sign:
         return Sign(None)
     seen = not case.column("peer").among((None, "")).any() and not any(case.told("peer_node"))
     return Sign(seen, case.quoted() if seen else (), {"stale": listed(case.told("peer"))} if seen else {})
+
+
+@signal
+def far_address(case: Case, pattern: str) -> Sign:
+    """The address of every failing far end is like ``pattern``."""
+    ends = sorted(name.lstrip("?") for name in case.far_names)
+    if not ends:
+        return Sign(None)
+    if not all(compiled(pattern).search(end) for end in ends):
+        return Sign(False)
+    return Sign(True, (Proof(f"the far end is dialled at {listed(ends)}"),), {"far_addresses": listed(ends)})
 
 
 @signal
