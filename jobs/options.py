@@ -64,7 +64,9 @@ class Overlap(StrEnum):
     dedupe = "dedupe"
 
 
-Paths = Annotated[list[str], typer.Argument(metavar="PATH...", help="Log files, folders, globs or bundles.")]
+Paths = Annotated[
+    list[str], typer.Argument(metavar="PATH...", help="Log files, folders, globs, bundles, or URLs of them.")
+]
 Cluster = Annotated[str, typer.Option("--cluster", help="Name of the cluster that the input belongs to.")]
 Node = Annotated[str | None, typer.Option("--node", help="Node of files that do not name theirs.")]
 Zone = Annotated[str, typer.Option("--tz", help="Zone of stamps that carry none, such as Asia/Shanghai.")]

@@ -34,7 +34,7 @@ ALLOWED = re.compile(
 )
 
 
-def closure(extras: tuple[str, ...] = ("app",)) -> dict[str, metadata.Distribution]:
+def closure(extras: tuple[str, ...] = ("app", "remote")) -> dict[str, metadata.Distribution]:
     """Installed distributions that ``peerscope[extras]`` needs here, by canonical name, without itself."""
     found: dict[str, metadata.Distribution] = {}
     todo: list[tuple[str, tuple[str, ...]]] = [(NAME, extras)]

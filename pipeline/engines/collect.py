@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import polars as pl
 
 from pipeline.engines.facts import OBSERVED, TALLY
-from pipeline.engines.items import Parsed
+from pipeline.engines.items import UNREAD, Parsed
 from pipeline.sources.archives import Refusal
 from pipeline.sources.identify import Identity
 from pipeline.warehouse.ledger import SourceRow
@@ -64,12 +64,16 @@ class Summary:
 
 @dataclass
 class Large:
-    """A source that comes in parts: what can only be entered when all of it was read."""
+    """A source that comes in parts: what can only be entered when all of it was read.
+
+    ``unread`` says why a part could not be had.
+    """
 
     row: SourceRow
     counts: list[pl.DataFrame] = field(default_factory=list)
     observed: list[pl.DataFrame] = field(default_factory=list)
     tallies: list[pl.DataFrame] = field(default_factory=list)
+    unread: str | None = None
 
 
 class Collector:
@@ -96,6 +100,8 @@ class Collector:
 
     def add_part(self, parsed: Parsed, large: Large) -> None:
         """A part of a large source: its rows go to the load, what is told of the source as a whole waits."""
+        for identity in parsed.identities.values():
+            large.unread = identity.why if identity.kind == UNREAD else large.unread
         self._add_facts(parsed)
         large.counts.append(parsed.frames["counts"].drop("src"))
         large.observed.append(parsed.frames["observed"].drop("src"))

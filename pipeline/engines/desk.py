@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import BinaryIO
@@ -19,8 +18,9 @@ from pipeline.engines.overlap import new_stretches, pieces_of
 from pipeline.redact import redact
 from pipeline.settings import Settings
 from pipeline.sources.archives import Refusal
-from pipeline.sources.discover import Source
+from pipeline.sources.discover import FileStatus, Source
 from pipeline.sources.paths import Names, names_in_path
+from pipeline.sources.remote import is_unfetched
 from pipeline.warehouse.files import FileMemory
 from pipeline.warehouse.ledger import SourceRow
 from pipeline.warehouse.load import Load
@@ -50,7 +50,7 @@ class Desk:
         self.growth = Growth(load.connection, memory, settings, self._identity_of, options.node is not None)
         self._next = 0
 
-    def recall(self, path: str, status: os.stat_result) -> bool:
+    def recall(self, path: str, status: FileStatus) -> bool:
         """Whether the file is unchanged since it was read, and what it holds is in the warehouse."""
         digest = self.memory.digest(path, status)
         return digest is not None and self.identity(names_in_path(path), digest) in self.known
@@ -96,10 +96,15 @@ class Desk:
             part.path, identity, None, size, 0, 0, 0, 0, node=names.node, pod=names.pod, container=names.container
         )
 
-    def tell_damage(self, source: Source) -> None:
-        """Say that a source ended early."""
+    def tell_damage(self, source: Source) -> bool:
+        """Say that a source ended early, and whether what was read of it counts: what its store did not give may come
+        the next time."""
+        if is_unfetched(source.damage):
+            self.refuse(Refusal(source.path, "unreadable file", source.damage[0]))
+            return False
         if source.damage:
             self.refuse(Refusal(source.path, "damaged input", source.damage[0]))
+        return True
 
     def waits(self, read: int, size: int) -> int:
         """Count a last line that is left to the next run, of a source of which less than ``size`` is read."""

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 import time
-from pathlib import Path
 from typing import BinaryIO
 
 from pipeline.settings import Settings
 from pipeline.sources.discover import Source
+from pipeline.sources.remote import open_input
 
 _PIECE = re.compile(rb"\S+ (?:stdout|stderr) P ")
 
@@ -48,5 +48,5 @@ def finished_end(stream: BinaryIO, size: int, room: int) -> int:
 
 def finished_size(path: str, size: int, room: int) -> int:
     """The same for a file by its path."""
-    with Path(path).open("rb") as stream:
+    with open_input(path, size) as stream:
         return finished_end(stream, size, room)

@@ -11,6 +11,7 @@ import re
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import groupby
@@ -20,9 +21,11 @@ from typing import BinaryIO
 import duckdb
 
 from pipeline.engines.content import digests_at
+from pipeline.errors import MissingInputError
 from pipeline.settings import Settings
 from pipeline.sources.discover import Source, walk_sources
 from pipeline.sources.identify import SNIFF_BYTES, Identity, identify
+from pipeline.sources.remote import is_url
 from pipeline.warehouse.files import FileMemory
 
 HEAD_BYTES = 4096
@@ -182,11 +185,12 @@ class Growth:
         return self._remembered.get(content)
 
     def _beginning(self, place: str, size: int) -> bytes | None:
-        if not Path(place).is_file():
+        if not is_url(place) and not Path(place).is_file():
             return None
-        for source in walk_sources([place], self._settings):
-            if isinstance(source, Source) and source.path == place:
-                return digests_at(_blocks(source.stream), [size]).get(size)
+        with suppress(MissingInputError):
+            for source in walk_sources([place], self._settings):
+                if isinstance(source, Source) and source.path == place:
+                    return digests_at(_blocks(source.stream), [size]).get(size)
         return None
 
 

@@ -22,10 +22,12 @@ from pipeline.grammar import Ruleset
 from pipeline.settings import Settings
 from pipeline.sources.identify import SNIFF_BYTES, Identity, identify
 from pipeline.sources.paths import Names
+from pipeline.sources.remote import open_input
 from pipeline.sources.windows import read_window
 from pipeline.warehouse.tables import with_shape_id
 
 NOTHING = Identity("log", "empty", "no line begins here")
+UNREAD = "unread"
 
 
 @dataclass(frozen=True)
@@ -117,12 +119,12 @@ def _piece(part: Part, settings: Settings) -> Piece:
     else:
         context = context_bytes(settings.record_bytes, settings.neighbour_bytes)
         try:
-            with Path(part.path).open("rb") as stream:
+            with open_input(part.path, part.size) as stream:
                 window = read_window(
                     stream, part.begin, part.end or part.size, part.size, context, settings.line_bytes, part.floor
                 )
-        except OSError:  # it was moved away: whoever wanted it sees that at its end
-            window = None
+        except OSError as exc:  # it was moved away, or cannot be had: whoever wanted it is told
+            return replace(piece, identity=Identity("log", UNREAD, str(exc)), offset=part.begin, end=part.begin)
         if window is None:
             return replace(piece, identity=part.identity or NOTHING, offset=part.begin, end=part.begin)
         known = part.identity or identify(window.data[:SNIFF_BYTES])

@@ -9,9 +9,11 @@ import os
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 from pipeline.engines.collect import Large, described
 from pipeline.engines.content import (
@@ -31,6 +33,7 @@ from pipeline.engines.ranges import context_bytes
 from pipeline.sources.archives import Refusal
 from pipeline.sources.discover import Source
 from pipeline.sources.identify import SNIFF_BYTES, identify
+from pipeline.sources.remote import is_url, open_input, status_now
 from pipeline.sources.windows import stream_windows
 
 
@@ -105,37 +108,41 @@ class LargeSources:
         assert source.size is not None
         size = source.size
         if is_fresh(source, self._desk.settings):
-            size = self._desk.waits(finished_size(source.path, size, self._desk.settings.item_bytes), size)
+            with suppress(OSError):  # what cannot be read is told at its end
+                size = self._desk.waits(finished_size(source.path, size, self._desk.settings.item_bytes), size)
         begun = [prior for prior in self._desk.growth.candidates(part.path, head) if 0 < prior.end <= size]
-        # the file that was opened, whatever its name stands for by now
-        same = os.fdopen(os.dup(source.stream.fileno()), "rb", buffering=0)
-        hashed = self._hasher.submit(digests_of_file, same, [prior.end for prior in begun], size)
-        whole = hashed.result().get(size) if size in self._sizes else None
+        hashed = self._hasher.submit(digests_of_file, _again(source), [prior.end for prior in begun], size)
+        whole = _digests(hashed).get(size) if size in self._sizes else None
         if whole is not None and self._desk.identity(part.names, whole) in self._desk.known:
             self._desk.summary.files_known += 1
             if size == source.size:
                 self._desk.memory.note(source.path, source.file, whole)
             return
         self._sizes.add(size)
-        prior = self._desk.growth.longest(part.path, head, begun, hashed.result()) if begun else None
+        prior = self._desk.growth.longest(part.path, head, begun, _digests(hashed)) if begun else None
         begin = prior.end if prior else 0
         self._begun[part.src] = prior
         large = self._open(part, size - begin)
         self._hand_out(self._ranges(part, begin, size), large)
-        self._desk.handout.wait(lambda: self._end_ranges(source, part, large, hashed.result().get(size), head, size))
+        self._desk.handout.wait(lambda: self._end_ranges(source, part, large, _digests(hashed).get(size), head, size))
 
     def _end_ranges(
         self, source: Source, part: Part, large: Large, digest: bytes | None, head: bytes, size: int
     ) -> None:
         """The end of a file whose ranges were read by its name: it must still be the file it was."""
-        if digest is not None and _is_still(source, size):
+        still = _is_still(source, size)
+        if still and large.unread is None and digest is not None:
             self._end(source if size == source.size else replace(source, file=None), part, large, digest, head)
             return
         self._begun.pop(part.src, None)
         self._forget(large)
-        self._desk.refuse(
-            Refusal(source.path, "changed while it was read", "rotated or cut; the next run reads what is there")
-        )
+        if still:
+            why = large.unread or "it could not be read to its end"
+            self._desk.refuse(Refusal(source.path, "unreadable file", why))
+        else:
+            self._desk.refuse(
+                Refusal(source.path, "changed while it was read", "rotated or cut; the next run reads what is there")
+            )
 
     def _forget(self, large: Large) -> None:
         self._desk.collector.forget(large)
@@ -188,7 +195,10 @@ class LargeSources:
             yield self._desk.handout.spooled(placed, window.data), size
 
     def _end(self, source: Source, part: Part, large: Large, digest: bytes, head: bytes, size: int = 0) -> None:
-        self._desk.tell_damage(source)
+        if not self._desk.tell_damage(source):
+            self._begun.pop(part.src, None)
+            self._forget(large)
+            return
         if not source.damage:
             self._desk.memory.note(source.path, source.file, digest)
         identity = self._desk.identity(part.names, digest)
@@ -204,9 +214,27 @@ class LargeSources:
         self._desk.collector.add_large(large, identity)
 
 
+def _again(source: Source) -> BinaryIO:
+    """The file that was opened, whatever its name stands for by now; an object is asked whether it is still that."""
+    if is_url(source.path):
+        assert source.size is not None
+        return open_input(source.path, source.size)
+    return os.fdopen(os.dup(source.stream.fileno()), "rb", buffering=0)
+
+
+def _digests(hashed: Future[dict[int, bytes]]) -> dict[int, bytes]:
+    """The digests of a file; none when it could not be read to its end."""
+    try:
+        return hashed.result()
+    except OSError:
+        return {}
+
+
 def _is_still(source: Source, size: int) -> bool:
     """Whether the name of a source still stands for the file that was opened, which has only grown, if anything."""
     try:
+        if is_url(source.path):
+            return source.file is None or status_now(source.path) == source.file
         now = Path(source.path).stat()
     except OSError:
         return False

@@ -6,7 +6,6 @@ Small sources are collected into items; what is larger than an item is cut up (`
 from __future__ import annotations
 
 import io
-import os
 from dataclasses import replace
 
 from pipeline.engines.content import new_digest, read_some
@@ -16,7 +15,7 @@ from pipeline.engines.growing import Prior, goes_on
 from pipeline.engines.items import Part
 from pipeline.engines.large import LargeSources
 from pipeline.sources.archives import Refusal
-from pipeline.sources.discover import Source
+from pipeline.sources.discover import FileStatus, Source
 from pipeline.sources.identify import SNIFF_BYTES, identify
 from pipeline.warehouse.ledger import SourceRow
 
@@ -33,7 +32,7 @@ class Reading:
         self._rows: dict[int, SourceRow] = {}
         self._bytes = 0
 
-    def recall(self, path: str, status: os.stat_result) -> bool:
+    def recall(self, path: str, status: FileStatus) -> bool:
         """Whether the file is unchanged since it was read, and what it holds is in the warehouse."""
         return self._desk.recall(path, status)
 
@@ -76,7 +75,8 @@ class Reading:
         self._large.read(source, head)
 
     def _read_small(self, source: Source, data: bytes) -> None:
-        self._desk.tell_damage(source)
+        if not self._desk.tell_damage(source):
+            return
         size, read = len(data), self._finished(source, data)
         digest = new_digest()
         digest.update(data[:read])

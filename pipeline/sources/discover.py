@@ -1,8 +1,9 @@
 """From the paths of a run to the sources in them: files, folders, globs, archives, compressed files.
 
 A *source* is one decompressed stream of bytes with a name (``bundle.tar.gz!nodes/a/0.log`` inside an
-archive). Nothing is written to disk; links inside archives, devices and FIFOs are never followed; sizes are
-capped. What cannot be read becomes a ``Refusal`` with a reason and the walk goes on.
+archive). Paths may be URLs (see ``objects``). Nothing is written to disk; links inside archives, devices and
+FIFOs are never followed; sizes are capped. What cannot be read becomes a ``Refusal`` with a reason and the walk
+goes on.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from typing import BinaryIO
 from pipeline.errors import MissingInputError
 from pipeline.settings import Settings
 from pipeline.sources.archives import Member, Refusal, open_members
+from pipeline.sources.remote import Status, is_url, local_path
+
+FileStatus = os.stat_result | Status
 
 
 @dataclass(frozen=True)
@@ -26,8 +30,8 @@ class Source:
     """A named stream; it must be read before the walk moves on (archives are read once, in order).
 
     ``damage`` says, once the stream ended, why it ended early; empty for a whole one. ``plain`` sources are files
-    as they lie on disk, so any part of them can be read at any time. ``file`` is the status of the file that holds
-    exactly this source, packed or not; None for members of archives.
+    as they lie on disk or in a store, so any part of them can be read at any time. ``file`` is the status of the file
+    or object that holds exactly this source, packed or not; None for members of archives.
     """
 
     path: str
@@ -36,7 +40,7 @@ class Source:
     size: int | None = None
     damage: list[str] = field(default_factory=list)
     plain: bool = False
-    file: os.stat_result | None = None
+    file: FileStatus | None = None
 
 
 @dataclass(frozen=True)
@@ -44,11 +48,11 @@ class Known:
     """A file that need not be opened: its status is the one it had when it was read."""
 
     path: str
-    file: os.stat_result
-    mtime: datetime
+    file: FileStatus
+    mtime: datetime | None
 
 
-Recall = Callable[[str, os.stat_result], bool]
+Recall = Callable[[str, FileStatus], bool]
 
 
 def expand_paths(paths: Sequence[str]) -> list[Path]:
@@ -101,7 +105,21 @@ def walk_unless_known(paths: Sequence[str], settings: Settings, recall: Recall) 
     Raises:
         MissingInputError: see ``expand_paths``.
     """
-    for path in expand_paths(paths):
+    urls = [text for text in map(local_path, paths) if is_url(text)]
+    folders = [text for text in map(local_path, paths) if not is_url(text)]
+    if urls:
+        from pipeline.sources import objects
+
+        # all of them are looked up before the first is read: a wrong one is told at once
+        stored, files = objects.expand_urls(urls), expand_paths(folders) if folders else []
+        yield from _walk_files(files, settings, recall)
+        yield from objects.walk_objects(stored, settings, recall)
+    else:
+        yield from _walk_files(expand_paths(folders), settings, recall)
+
+
+def _walk_files(paths: Sequence[Path], settings: Settings, recall: Recall) -> Iterator[Source | Refusal | Known]:
+    for path in paths:
         name = str(path)
         try:
             status = path.stat()
@@ -113,14 +131,17 @@ def walk_unless_known(paths: Sequence[str], settings: Settings, recall: Recall) 
                 yield Known(name, status, mtime)
                 continue
             with path.open("rb") as stream:
-                for item in open_members(Member(name, stream, mtime, status.st_size), settings):
-                    if isinstance(item, Refusal):
-                        yield item
-                    else:
-                        alone = item.path == name
-                        plain = alone and item.size is not None
-                        yield Source(
-                            item.path, item.stream, item.mtime, item.size, item.damage, plain, status if alone else None
-                        )
+                yield from sources_in(Member(name, stream, mtime, status.st_size), status, settings)
         except OSError as exc:
             yield Refusal(name, "unreadable file", exc.strerror or type(exc).__name__)
+
+
+def sources_in(member: Member, status: FileStatus | None, settings: Settings) -> Iterator[Source | Refusal]:
+    """The sources in a file or object of this status, which is a source itself when nothing must be unpacked."""
+    for item in open_members(member, settings):
+        if isinstance(item, Refusal):
+            yield item
+        else:
+            alone = item.path == member.path
+            plain = alone and item.size is not None
+            yield Source(item.path, item.stream, item.mtime, item.size, item.damage, plain, status if alone else None)

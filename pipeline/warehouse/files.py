@@ -6,12 +6,14 @@ were new, and whether its content is known is decided by that hash.
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 
 import duckdb
 import polars as pl
+
+from pipeline.sources.discover import FileStatus
+from pipeline.sources.remote import is_url
 
 # A file written while it is read may keep its size and, within the clock's grain, its time: such are not noted.
 SETTLED_NS = 2_000_000_000
@@ -28,9 +30,9 @@ class FileMemory:
         self._states: dict[str, _State] = {row[0]: (row[1], row[2], row[3], row[4]) for row in rows}
         self._noted: dict[str, _State] = {}
 
-    def digest(self, path: str, status: os.stat_result) -> bytes | None:
+    def digest(self, path: str, status: FileStatus) -> bytes | None:
         """Hash of the content that the file had when it was in this state; None when it was not seen so."""
-        known = self._states.get(str(Path(path).absolute()))
+        known = self._states.get(_key(path))
         if known is None or known[:3] != (status.st_size, status.st_mtime_ns, status.st_ino):
             return None
         return known[3]
@@ -39,11 +41,11 @@ class FileMemory:
         """Paths of all files seen, with the hashes of what they held then."""
         return [(path, state[3]) for path, state in (self._states | self._noted).items()]
 
-    def note(self, path: str, status: os.stat_result | None, digest: bytes) -> None:
+    def note(self, path: str, status: FileStatus | None, digest: bytes) -> None:
         """Remember the state in which a file was read; ``status`` was taken before reading (None: not a file)."""
         if status is not None and time.time_ns() - status.st_mtime_ns > SETTLED_NS:
             state = (status.st_size, status.st_mtime_ns, status.st_ino, digest)
-            self._noted[str(Path(path).absolute())] = state
+            self._noted[_key(path)] = state
 
     def store(self) -> None:
         """Write what was noted; nothing when all of it was known."""
@@ -57,3 +59,7 @@ class FileMemory:
         finally:
             self._con.unregister("noted")
         self._states |= new
+
+
+def _key(path: str) -> str:
+    return path if is_url(path) else str(Path(path).absolute())
