@@ -29,6 +29,7 @@ def incident(row: dict[str, Any]) -> None:
         )
         facts = [
             word("severity", row["severity"]),
+            *([t("incidents.planned")] if row["planned"] else []),
             md(row["cluster"]),
             *([md(row["group_name"])] if row["group_name"] else []),
             t("incidents.sessions_nodes", sessions=row["sessions"], nodes=row["nodes"]),

@@ -9,7 +9,7 @@ import altair as alt
 import polars as pl
 
 from app.palette import HEALTH, SERIES
-from app.texts import t, word
+from app.texts import t, word, words
 
 BRUSH = "brush"
 """Name of the selection that sets the time range."""
@@ -70,7 +70,8 @@ def health_area(frame: pl.DataFrame) -> Any:
 def stretches(frame: pl.DataFrame, row: str = "end") -> Any:
     """Bars of state over time, a line for each end (``row``, health, started_at, ended_at, state, category)."""
     names = {key: word("health", key) for key in HEALTH}
-    data = frame.with_columns(pl.col("health").replace_strict(names, default=None))
+    # Twice the words of health would be words of words.
+    data = words(frame.drop("health")).with_columns(frame["health"].replace_strict(names, default=None))
     lines = frame[row].n_unique()
     return (
         alt.Chart(data)
@@ -91,7 +92,11 @@ def stretches(frame: pl.DataFrame, row: str = "end") -> Any:
                 alt.Tooltip("category:N", title=t("col.category")),
                 clock("started_at", t("col.started_at")),
                 clock("ended_at", t("col.ended_at")),
-                *([alt.Tooltip("reason:N", title=t("col.reason"))] if "reason" in frame.columns else []),
+                *(
+                    alt.Tooltip(f"{name}:N", title=t(f"col.{name}"))
+                    for name in ("how_started", "how_ended", "reason")
+                    if name in frame.columns
+                ),
             ],
         )
         .properties(height=min(680, 140 + 20 * lines))
@@ -101,6 +106,7 @@ def stretches(frame: pl.DataFrame, row: str = "end") -> Any:
 
 def bars_over_time(frame: pl.DataFrame, at: str, kind: str, value: str, height: int = 180, brush: bool = True) -> Any:
     """Counts over time, stacked by kind; the eight largest kinds have a colour, the rest is one."""
+    frame = words(frame)
     ranked = frame.group_by(kind).agg(pl.col(value).sum()).sort(value, kind, descending=[True, False])[kind].to_list()
     data = frame
     if len(ranked) > len(SERIES):
@@ -162,13 +168,14 @@ def sizes(frame: pl.DataFrame) -> Any:
     long = (
         frame.select("moment", *names)
         .unpivot(list(names), index="moment", variable_name="kind", value_name="peers")
-        .drop_nulls("peers")
+        # A gap in what a status table would tell stays a gap.
+        .filter(pl.col("peers").is_not_null() | pl.col("kind").is_in(["established", "failed"]))
         .with_columns(pl.col("kind").replace_strict(names, default=None))
     )
     shown = list(names.values())
     return (
         alt.Chart(long)
-        .mark_line(interpolate="step-after", strokeWidth=2.5)
+        .mark_line(interpolate="step-after", strokeWidth=2.5, point=alt.OverlayMarkDef(size=18))
         .encode(
             x=time_axis("moment", span(frame, "moment")),
             y=alt.Y("peers:Q", title=t("groups.peers")),

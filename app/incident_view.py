@@ -8,10 +8,15 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import cards, charts, lines, palette, show, store, times
+from app import cards, charts, lines, palette, session_view, show, store, times
 from app.queries import incidents
 from app.safe import md
 from app.texts import t, word
+
+LOSSES = 100
+"""Rows of a page of lost ends."""
+
+LOSS_COLUMNS = ("node", "peer_node", "category", "last_error", "started_at", "ended_at", "peer", "protocol")
 
 RULED_OUT = 0.1
 """A claim less likely than this is told only with the facts against it."""
@@ -30,6 +35,7 @@ def render(incident_id: str) -> None:
     _head(row, claims)
     if claims:
         _claim(row, claims[0])
+    _losses(row)
     _timeline(row)
     if len(claims) > 1:
         _others(claims[1:])
@@ -46,6 +52,8 @@ def _head(row: dict[str, Any], claims: list[dict[str, Any]]) -> None:
             color=palette.SEVERITY_BADGE.get(row["severity"], "gray"),  # type: ignore[arg-type]
         )
         st.badge(t("incidents.open") if row["ended_at"] is None else t("incidents.over"), color="gray")
+        if row["planned"]:
+            st.badge(t("incidents.planned"), icon=":material/event_available:", color="gray")
         st.badge(t("incidents.confidence", percent=round(100 * (row["confidence"] or 0))), color="gray")
     facts = [
         f"{t('col.cluster')} {show.place(row['cluster'])}",
@@ -124,12 +132,50 @@ def _facts(row: dict[str, Any], diagnosis_id: str, role: str) -> None:
         st.caption(t("incidents.pick"))
 
 
+def _losses(row: dict[str, Any]) -> None:
+    """Which ends were lost, what each of them says, and the way to the session and to the line."""
+    st.subheader(t("incidents.losses"), anchor=False)
+    query = incidents.losses(row["cluster"], row["incident_id"])
+    total = store.one(query.counted())["n"]
+    if not total:
+        show.empty(t("incidents.no_losses"))
+        show.sql_of(query, "incident-losses")
+        return
+    st.caption(t("incidents.losses_about"))
+    table, after = st.container(), st.container()
+    pages = -(-total // LOSSES)
+    number = st.pagination(pages, key="losses", bind="query-params") if pages > 1 else 1
+    with table:
+        chosen = show.plain_table(query.page(LOSSES, number), f"incident-losses-{number}", order=LOSS_COLUMNS)
+        show.foot(query, "incident-losses", export=True)
+    if chosen:
+        with after:
+            _loss(row, chosen)
+
+
+def _loss(row: dict[str, Any], chosen: dict[str, Any]) -> None:
+    if chosen["node"] and chosen["peer"]:
+        show.link(
+            t(
+                "incidents.to_session",
+                node=show.place(chosen["node"]),
+                peer=show.place(chosen["peer_node"] or chosen["peer"]),
+            ),
+            "sessions",
+            icon=":material/sync_alt:",
+            incident=None,
+            **session_view.address(chosen),
+        )
+    if chosen["source_path"]:
+        lines.context(row["cluster"], chosen["source_path"], chosen["byte_offset"] or 0)
+
+
 def _timeline(row: dict[str, Any]) -> None:
     st.subheader(t("incidents.timeline"), anchor=False)
-    if row["started_at"] is None or row["category"] is None:
+    if row["started_at"] is None:
         show.empty(t("incidents.no_timeline"))
         return
-    query = incidents.concerned(row["cluster"], row["category"], row["started_at"], row["ended_at"])
+    query = incidents.concerned(row["cluster"], row["incident_id"], row["started_at"], row["ended_at"])
     found = store.frame(query, 5000)
     if found.is_empty():
         show.empty(t("incidents.no_timeline"))
@@ -167,11 +213,8 @@ def _others(claims: list[dict[str, Any]]) -> None:
 
 def _concerned(row: dict[str, Any]) -> None:
     st.subheader(t("incidents.nodes"), anchor=False)
-    if row["category"] is None or row["started_at"] is None:
-        show.empty(t("state.empty"))
-        return
-    query = incidents.affected_nodes(row["cluster"], row["category"], row["started_at"], row["ended_at"])
-    chosen = show.table(query, "incident-nodes", select=True)
+    query = incidents.affected_nodes(row["cluster"], row["incident_id"])
+    chosen = show.table(query, "incident-nodes", select=True, none=t("incidents.no_losses"))
     if chosen:
         show.link(
             t("sessions.of_node", node=show.place(chosen["node"])),

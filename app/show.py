@@ -14,7 +14,7 @@ import streamlit as st
 from app import filters, store, times
 from app.queries.base import Query
 from app.safe import code, md
-from app.texts import catalogue, language, t
+from app.texts import catalogue, language, t, words
 from pipeline.errors import PeerscopeError
 from pipeline.text import printable
 from pipeline.warehouse.output import write_result
@@ -102,7 +102,8 @@ def table(
 def _draw(
     frame: pl.DataFrame, key: str, columns: Mapping[str, Any], order: Sequence[str] | None, select: bool, height: Any
 ) -> int | None:
-    shown = presentable(frame)
+    # Columns that are not shown are for links: the browser has no use for them.
+    shown = presentable(words(frame.select(name for name in order if name in frame.columns) if order else frame))
     config = {name: _column(name, shown.schema[name]) for name in shown.columns} | dict(columns)
     if not select:
         st.dataframe(
@@ -145,13 +146,13 @@ def _flat(value: Any) -> str:
     return str(items)
 
 
-def _column(name: str, kind: pl.DataType) -> Any:
+def _column(name: str, kind: pl.DataType, width: int | None = None) -> Any:
     label = catalogue(language()).get(f"col.{name}", name)
     if isinstance(kind, pl.Datetime):
-        return st.column_config.DatetimeColumn(label, format=TIME_FORMAT)
+        return st.column_config.DatetimeColumn(label, format=TIME_FORMAT, width=width)
     if kind.is_numeric():
-        return st.column_config.NumberColumn(label, format="%.3g" if kind.is_float() else "localized")
-    return st.column_config.Column(label)
+        return st.column_config.NumberColumn(label, format="%.3g" if kind.is_float() else "localized", width=width)
+    return st.column_config.Column(label, width=width)
 
 
 def foot(query: Query, key: str, result: Result | None = None, export: bool = False) -> None:
@@ -255,9 +256,10 @@ def prose(text: str | None) -> None:
 
 
 def plain_table(
-    query: Query, key: str, *, order: Sequence[str] | None = None, columns: Mapping[str, Any] | None = None
+    query: Query, key: str, *, order: Sequence[str] | None = None, widths: Mapping[str, int] | None = None
 ) -> dict[str, Any] | None:
     """A page of rows without a foot of its own; returns the selected row."""
     found = store.frame(query)
-    chosen = _draw(found, key, columns or {}, order, True, "auto")
+    columns = {name: _column(name, found.schema[name], width) for name, width in (widths or {}).items()}
+    chosen = _draw(found, key, columns, order, True, "auto")
     return found.row(chosen, named=True) if chosen is not None and chosen < found.height else None

@@ -32,21 +32,25 @@ ORDER BY members DESC NULLS LAST, cluster, group_name""",
 
 
 def over_time(scope: Scope, cluster: str, group: str, step: int) -> Query:
-    """Configured, established and failed peers of the fullest reflector of a group, and its key limit."""
+    """Peers of the fullest reflector of a group in each bucket, and its key limit.
+
+    All numbers of a bucket are of one reflector, of equally full ones that with most failed; where only the inventory
+    tells of it, nothing is known of established and failed.
+    """
     where, values = Scope(start=scope.start, end=scope.end).where(
         time="ts",
-        more=["cluster = $cluster", "group_name = $group"],
+        more=["cluster = $cluster", "group_name = $group", "ts IS NOT NULL"],
         given={"cluster": cluster, "group": group, "step": step},
     )
     return Query(
         f"""
-SELECT make_timestamptz(epoch_us(ts) // ($step * CAST(1000000 AS BIGINT)) * $step * 1000000) AS moment,
-  max(configured_peers) AS configured,
-       max(established_peers) AS established, max(failed_peers) AS failed, max(md5_peers) AS md5_peers,
-       min(md5_key_limit) AS md5_key_limit
+SELECT make_timestamptz(epoch_us(ts) // ($step * CAST(1000000 AS BIGINT)) * $step * 1000000) AS moment, reflector,
+  configured_peers AS configured, established_peers AS established, failed_peers AS failed, md5_peers, md5_key_limit
 FROM group_sizes
 {where}
-GROUP BY moment HAVING moment IS NOT NULL ORDER BY moment""",
+QUALIFY row_number() OVER (PARTITION BY moment ORDER BY configured_peers DESC NULLS LAST, failed_peers DESC NULLS LAST,
+  ts DESC, reflector) = 1
+ORDER BY moment""",
         values,
     )
 

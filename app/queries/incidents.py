@@ -36,7 +36,7 @@ def listed(scope: Scope, severities: Sequence[str] = (), status: str = "all", ca
         f"""
 SELECT i.incident_id, i.severity, i.cause, d.title, i.cluster, i.group_name, i.started_at, i.ended_at, i.nodes,
   i.sessions,
-       i.events, round(i.confidence, 2) AS confidence, i.category
+       i.events, round(i.confidence, 2) AS confidence, i.category, i.planned
 FROM incidents AS i
 LEFT JOIN (SELECT incident_id, cause, any_value(title) AS title FROM diagnoses GROUP BY incident_id, cause) AS d
   ON d.incident_id = i.incident_id AND d.cause = i.cause
@@ -47,13 +47,15 @@ LEFT JOIN (SELECT incident_id, cause, any_value(title) AS title FROM diagnoses G
 
 
 def _about(scope: Scope) -> list[str]:
-    """An incident is about a node when its evidence or the summary of a claim names it."""
+    """An incident is about a node when it took a session of it, or its evidence or the summary of a claim names it."""
     if not scope.search:
         return []
     return [
-        "i.incident_id IN (SELECT d.incident_id FROM diagnoses AS d LEFT JOIN evidence AS e "
+        "(i.incident_id IN (SELECT incident_id FROM incident_sessions "
+        "WHERE contains(lower(concat_ws(' ', node, peer, peer_node, protocol)), $search)) "
+        "OR i.incident_id IN (SELECT d.incident_id FROM diagnoses AS d LEFT JOIN evidence AS e "
         "ON e.diagnosis_id = d.diagnosis_id "
-        "WHERE contains(lower(concat_ws(' ', d.summary, d.title, e.node, e.peer, i.cause)), $search))"
+        "WHERE contains(lower(concat_ws(' ', d.summary, d.title, e.node, e.peer, i.cause)), $search)))"
     ]
 
 
@@ -114,19 +116,29 @@ WHERE d.incident_id = $incident GROUP BY ALL""",
     )
 
 
-_CONCERNED = """
+_LOST = """
   SELECT cluster, node, protocol, peer, any_value(peer_node) AS peer_node, min(started_at) AS first_at
-  FROM session_intervals
-  WHERE cluster = $cluster AND state <> 'up' AND category = $category
-    AND started_at < coalesce($ended, TIMESTAMPTZ '9999-01-01') AND coalesce(ended_at, $started) >= $started
+  FROM incident_sessions WHERE cluster = $cluster AND incident_id = $incident AND node IS NOT NULL
   GROUP BY cluster, node, protocol, peer"""
 
 
-def concerned(cluster: str, category: str, started: datetime, ended: datetime | None) -> Query:
-    """Stretches of the ends that failed so, and of their other ends, around the incident."""
+def losses(cluster: str, incident_id: str) -> Query:
+    """Each loss of one end that belongs to the incident; the two ends of a session stand together."""
+    return Query(
+        """
+SELECT node, peer_node, peer, category, last_error, started_at, ended_at, protocol, cluster, source_path, byte_offset
+FROM incident_sessions WHERE cluster = $cluster AND incident_id = $incident""",
+        {"cluster": cluster, "incident": incident_id},
+        order="least(coalesce(node, ''), coalesce(peer_node, peer, '')), greatest(coalesce(node, ''), "
+        "coalesce(peer_node, peer, '')), started_at, node, protocol",
+    )
+
+
+def concerned(cluster: str, incident_id: str, started: datetime, ended: datetime | None) -> Query:
+    """Stretches of the ends that the incident took, and of their other ends, around it."""
     return Query(
         f"""
-WITH failed AS ({_CONCERNED}
+WITH failed AS ({_LOST}
   ORDER BY first_at, node, peer LIMIT {MOST_ENDS // 2}
 ), ends AS (
   SELECT cluster, node, coalesce(peer_node, peer) AS other FROM failed
@@ -136,33 +148,37 @@ WITH failed AS ({_CONCERNED}
 SELECT s.node, coalesce(s.peer_node, s.peer) AS other, s.peer, s.protocol,
        CASE WHEN s.state = 'up' THEN 'up' WHEN s.state = 'unknown' OR s.state IS NULL THEN 'unknown'
          ELSE 'failing' END AS health,
-       s.state, s.category, s.started_at, coalesce(s.ended_at, h.last_at) AS ended_at
+       s.state, s.category, s.reason, s.how_started, s.how_ended, s.started_at,
+       coalesce(s.ended_at, h.last_at) AS ended_at
 FROM session_intervals AS s
 JOIN ends AS e ON e.cluster = s.cluster AND e.node = s.node AND e.other = coalesce(s.peer_node, s.peer)
 JOIN (SELECT cluster, max(ended_at) AS last_at FROM coverage GROUP BY cluster) AS h ON h.cluster = s.cluster
 WHERE s.started_at < coalesce($ended, TIMESTAMPTZ '9999-01-01') + INTERVAL 10 MINUTE
   AND coalesce(s.ended_at, $started) >= $started - INTERVAL 10 MINUTE
 ORDER BY s.node, other, s.started_at""",
-        {"cluster": cluster, "category": category, "started": started, "ended": ended},
+        {"cluster": cluster, "incident": incident_id, "started": started, "ended": ended},
     )
 
 
-def affected_nodes(cluster: str, category: str, started: datetime, ended: datetime | None) -> Query:
-    """Nodes at either end of the sessions that failed so, with how many and what they are."""
+def affected_nodes(cluster: str, incident_id: str) -> Query:
+    """Nodes at either end of the sessions of the incident, with how many and what they are."""
     return Query(
         f"""
-WITH failed AS ({_CONCERNED}
+WITH failed AS ({_LOST}
 ), sides AS (
   SELECT node, coalesce(peer_node, peer) AS other, first_at FROM failed
   UNION ALL
   SELECT peer_node, node, first_at FROM failed WHERE peer_node IS NOT NULL
+), facts AS (
+  SELECT * FROM nodes WHERE cluster = $cluster
+  QUALIFY row_number() OVER (PARTITION BY node ORDER BY valid_from DESC NULLS LAST) = 1
 )
 SELECT f.node, count(DISTINCT f.other) AS sessions, min(f.first_at) AS first_at,
        any_value(n.is_reflector) AS is_reflector, any_value(n.calico_version) AS calico_version,
        any_value(n.kernel_version) AS kernel_version, any_value(n.optmem_max) AS optmem_max
-FROM sides AS f LEFT JOIN nodes AS n ON n.cluster = $cluster AND n.node = f.node
+FROM sides AS f LEFT JOIN facts AS n ON n.node = f.node
 GROUP BY f.node ORDER BY sessions DESC, f.node""",
-        {"cluster": cluster, "category": category, "started": started, "ended": ended},
+        {"cluster": cluster, "incident": incident_id},
     )
 
 

@@ -152,16 +152,19 @@ ORDER BY moment, health""",
 
 
 def limits(scope: Scope) -> Query:
-    """The latest count of each reflector against what its kernel can hold; the fullest first."""
+    """The latest count of each reflector against what its kernel can hold; the fullest first.
+
+    ``counted_at`` is when its peers were counted last, perhaps from the inventory, which knows nothing of what is
+    established: that is of ``table_at``.
+    """
     where, values = scope.where(time="ts", group="group_name", search=("reflector",))
     return Query(
         f"""
-SELECT cluster, group_name, reflector, max_by(configured_peers, ts) AS configured, max_by(established_peers,
-  ts) AS established,
-       max_by(failed_peers, ts) AS failed, max_by(md5_peers, ts) AS md5_peers, max_by(md5_key_limit,
-         ts) AS md5_key_limit,
-       round(100.0 * max_by(md5_peers, ts) / nullif(max_by(md5_key_limit, ts), 0), 1) AS used_percent,
-         max(ts) AS counted_at
+SELECT cluster, group_name, reflector, max_by(configured_peers, ts) AS configured,
+  max_by(established_peers, ts) AS established, max_by(failed_peers, ts) AS failed, max_by(md5_peers, ts) AS md5_peers,
+  max_by(md5_key_limit, ts) AS md5_key_limit,
+  round(100.0 * max_by(md5_peers, ts) / nullif(max_by(md5_key_limit, ts), 0), 1) AS used_percent,
+  max(ts) AS counted_at, max(ts) FILTER (established_peers IS NOT NULL) AS table_at
 FROM group_sizes
 {where}
 GROUP BY cluster, group_name, reflector

@@ -59,7 +59,7 @@ def ends(scope: Scope, health: str | None = None) -> Query:
     return Query(
         f"""
 SELECT l.health, l.cluster, l.node, l.protocol, l.peer, l.peer_node, l.category, l.reason, l.since, s.bgp_state, s.last_error,
-       s.other_state, s.other_bgp_state, s.other_last_error
+       s.other_state, s.other_bgp_state, s.other_last_error, s.other_reason
 FROM ({latest_ends(scope)}
 ) AS l
 LEFT JOIN sessions AS s ON s.cluster = l.cluster AND s.node IS NOT DISTINCT FROM l.node
@@ -135,4 +135,17 @@ FROM session_states
 {where}""",
         values,
         order="ts DESC NULLS LAST, source_path, byte_offset",
+    )
+
+
+def missing(scope: Scope) -> Query:
+    """Ends that the inventory asks for and that nobody ever saw; times are not asked, for there is none."""
+    where, values = scope.where(group="group_name", search=("node", "peer", "peer_node"))
+    return Query(
+        f"""
+SELECT node, peer_node, peer, reason, group_name, made_by, looked_at, cluster, source_path, byte_offset
+FROM missing_sessions
+{where}""",
+        values,
+        order="reason = 'not observed', cluster, node, peer",
     )

@@ -45,6 +45,7 @@ def _limits(scope: Scope) -> None:
             "established",
             "failed",
             "counted_at",
+            "table_at",
         ],
     )
 

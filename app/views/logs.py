@@ -11,18 +11,29 @@ from app import charts, filters, lines, linked, show, store, times
 from app.queries import logs
 from app.queries.base import Query, Scope
 from app.safe import code
-from app.texts import t
+from app.texts import t, word
 
-PAGE = 200
+PAGE = 100
+BUCKETS = 60
+"""Buckets of the picture: as many as can be told apart in it."""
+
+WORDS = ("category", "severity")
+"""Facets whose values are words of the vocabulary."""
+
 LONGEST = 120
 """Characters of a value on a button."""
+
+COLUMNS = {
+    "ts": 150, "node": 110, "component": 90, "severity": 75, "category": 190, "message": 460, "peer": 110, "cluster": 120,
+}  # fmt: skip
+"""Columns of the records and their widths: a browser that need not find them out is faster."""
 
 
 def render(scope: Scope) -> None:
     """The page."""
     show.title("logs")
     extent = filters.extent(scope)
-    step = times.step_for(*extent) if extent else 86400
+    step = times.step_for(*extent, BUCKETS) if extent else 86400
     wanted = _wanted()
     counted = store.frame(logs.summary(scope, wanted, step), 20_000)
     with st.expander(t("logs.filter"), icon=":material/filter_alt:", expanded=True):
@@ -80,18 +91,28 @@ def _facet(facet: str, offered: pl.DataFrame) -> None:
             t(f"col.{facet}"),
             values,
             f"f_{facet}",
-            format_func=lambda value: _label(value, counts),
+            format_func=lambda value: _label(facet, value, counts),
             wrap=True,
         )
     without = len(_chosen("x_").get(facet, []))
     label = t("logs.not", facet=t(f"col.{facet}"))
     # Drawn in the browser only when it is opened, which most of the time nobody does.
     with right, st.popover(f"{label} ({without})" if without else label, key=f"not-{facet}", type="tertiary"):
-        linked.several(label, [*counts, *drop], f"x_{facet}", placeholder=t("logs.not_hint"))
+        linked.several(
+            label,
+            [*counts, *drop],
+            f"x_{facet}",
+            placeholder=t("logs.not_hint"),
+            format_func=lambda value: _named(facet, value),
+        )
 
 
-def _label(value: str, counts: dict[str, int]) -> str:
-    shown = show.place(value[:LONGEST])
+def _named(facet: str, value: str) -> str:
+    return word(facet, value) if facet in WORDS else value[:LONGEST]
+
+
+def _label(facet: str, value: str, counts: dict[str, int]) -> str:
+    shown = show.place(_named(facet, value))
     return f"{shown} ({counts[value]:,})" if value in counts else shown
 
 
@@ -124,8 +145,8 @@ def _page(query: Any, number: int) -> dict[str, Any] | None:
     return show.plain_table(
         query,
         f"log-page-{number}",
-        order=["ts", "node", "component", "severity", "category", "message", "peer", "cluster"],
-        columns={"message": st.column_config.TextColumn(t("col.message"), width="large")},
+        order=list(COLUMNS),
+        widths=COLUMNS,
     )
 
 

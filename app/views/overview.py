@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from app import cards, charts, filters, palette, show, store, times
-from app.queries import incidents, overview
+from app.queries import incidents, overview, sessions
 from app.queries.base import Scope
 from app.texts import t, word
 
@@ -88,6 +88,8 @@ def _numbers(scope: Scope) -> None:
             width=160,
         )
     show.foot(overview.health(scope), "overview-health")
+    if missing := store.one(sessions.missing(scope).counted())["n"]:
+        show.link(t("overview.missing", n=f"{missing:,}"), "sessions", icon=":material/link_off:")
 
 
 def _worst(severities: list[dict[str, Any]]) -> str | None:
@@ -137,6 +139,7 @@ def _limits(scope: Scope) -> None:
             "configured",
             "failed",
             "cluster",
+            "counted_at",
         ],
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import filters, linked, maps, palette, session_view, show, store, times
+from app import filters, lines, linked, maps, palette, session_view, show, store, times
 from app.queries import sessions
 from app.queries.base import Scope
 from app.texts import t, word
@@ -19,6 +19,7 @@ def render(scope: Scope) -> None:
     show.title("sessions")
     _map(scope)
     _ends(scope)
+    _missing(scope)
 
 
 def _map(scope: Scope) -> None:
@@ -61,6 +62,7 @@ def _ends(scope: Scope) -> None:
             "last_error",
             "other_state",
             "other_last_error",
+            "other_reason",
             "since",
             "category",
             "reason",
@@ -70,6 +72,23 @@ def _ends(scope: Scope) -> None:
     )
     if chosen and chosen["node"] and chosen["peer"]:
         show.go("sessions", **session_view.address(chosen))
+
+
+def _missing(scope: Scope) -> None:
+    """Sessions that should be there, which no state of a session tells of."""
+    query = sessions.missing(scope)
+    if not store.one(query.counted())["n"]:
+        return
+    st.subheader(t("sessions.missing"), anchor=False)
+    st.caption(t("sessions.missing_about"))
+    chosen = show.table(
+        query,
+        "sessions-missing",
+        select=True,
+        order=["node", "peer_node", "peer", "reason", "group_name", "made_by", "looked_at", "cluster"],
+    )
+    if chosen and chosen["source_path"]:
+        lines.context(chosen["cluster"], chosen["source_path"], chosen["byte_offset"] or 0)
 
 
 render(st.session_state["scope"])

@@ -9,7 +9,7 @@ import streamlit as st
 from app import charts, filters, linked, show, store, times
 from app.queries import logs, templates
 from app.queries.base import Scope
-from app.texts import t
+from app.texts import t, word
 
 # How often stands before what: of a long text a narrow screen shows nothing else.
 ORDER = [
@@ -113,7 +113,8 @@ def _one(scope: Scope, template_id: str) -> None:
     row = found.row(0, named=True)
     st.header(t("templates.one"), anchor=False)
     show.log_text(row["template"] or "")
-    facts = [f"{t(f'col.{name}')} {show.place(row[name])}" for name in ("component", "category", "severity", "rule")]
+    named = row | {name: word(name, row[name]) for name in ("category", "severity")}
+    facts = [f"{t(f'col.{name}')} {show.place(named[name])}" for name in ("component", "category", "severity", "rule")]
     facts += [
         f"{t('col.events')} {row['events']:,}",
         f"{t('col.first_seen')} {times.shown(row['first_seen'])}",

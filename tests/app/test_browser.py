@@ -129,7 +129,7 @@ def test_filters_go_into_the_address_and_along_to_other_pages(visit: Open) -> No
 
 def test_clicking_a_value_filters_and_a_row_opens_the_record(visit: Open) -> None:
     with visit("/logs?cluster=md5-key-limit-grown") as page:
-        page.get_by_role("button", name=re.compile("^md5_kernel_setup_failed")).click()
+        page.get_by_role("button", name=re.compile("^kernel refused the MD5 key")).click()
         address(page, f_category="md5_kernel_setup_failed")
         select_row(page)
         expect(page.get_by_role("heading", name="Record", exact=True)).to_be_visible()

@@ -16,10 +16,15 @@ from hypothesis import strategies as st
 from app import access, fixes, forecast, maps, safe, show, times
 from app.queries import logs
 from app.queries.base import Query, Scope
-from app.texts import LANGUAGES, catalogue
+from app.texts import LANGUAGES, VOCABULARY, catalogue
 from jobs import app as command
 from jobs.console import Context
+from pipeline.effects.verdicts import WORDS as VERDICTS
 from pipeline.errors import DependencyError
+from pipeline.findings.catalogue import load_catalogue
+from pipeline.findings.expected import FAR_SHOWS, NO_TABLE, NOT_LISTED, NOT_OBSERVED
+from pipeline.grammar.rules import read_grammar
+from pipeline.sessions.intervals import NO_LOGS, ROTATED
 from pipeline.settings import load_settings
 from pipeline.warehouse.reader import Result, Snapshot
 
@@ -42,6 +47,7 @@ BY_VALUE = {
     "sql",
     "data",
     "overview",
+    *VOCABULARY.values(),
 }
 
 
@@ -53,6 +59,22 @@ def test_catalogues_have_the_same_keys_and_fields() -> None:
         for key, text in english.items():
             assert sorted(re.findall(r"{(\w+)}", other[key])) == sorted(re.findall(r"{(\w+)}", text)), key
             assert other[key].strip(), key
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_word_of_the_vocabulary_has_a_text(language: str) -> None:
+    """A new cause, category or state needs one line in every catalogue."""
+    known = catalogue(language)
+    needed = {
+        "cause": set(load_catalogue().causes),
+        "category": {"any", *read_grammar().categories},
+        "reason": {ROTATED, NO_LOGS, NOT_LISTED, NO_TABLE, NOT_OBSERVED, FAR_SHOWS},
+        "verdict": set(VERDICTS),
+    }
+    lacking = [
+        f"{table}.{name}" for table, names in needed.items() for name in sorted(names) if f"{table}.{name}" not in known
+    ]
+    assert lacking == []
 
 
 def test_every_text_asked_for_exists() -> None:
