@@ -115,17 +115,20 @@ def _last_told(facts: ClusterFacts) -> datetime | None:
 def _long_waits(records: pl.DataFrame, lines_only: bool) -> pl.DataFrame:
     """Begin and end of the graceful restarts that took long; undated ones where there is nothing but lines."""
     text = pl.col("message").fill_null("")
-    steps = records.filter(text.str.contains(f"{_GR_BEGINS}|{_GR_ENDS}|{_GR_PENDING}")).sort(
-        "node", "component", "ts", "source_path", "byte_offset", nulls_last=False
+    # a log goes on in other files, but what names no node may be of any
+    lane = ["_place", "component"]
+    steps = (
+        records.filter(text.str.contains(f"{_GR_BEGINS}|{_GR_ENDS}|{_GR_PENDING}"))
+        .with_columns(_place=pl.coalesce(pl.lit("node ") + pl.col("node"), "source_path"))
+        .sort(*lane, "ts", "source_path", "byte_offset", nulls_last=False)
     )
-    lane = ["node", "component", "source_path"]
     begins, ends = text.str.contains(_GR_BEGINS), text.str.contains(_GR_ENDS)
     wait = pl.when(ends & begins.shift(1).over(lane)).then(pl.col("ts") - pl.col("ts").shift(1).over(lane))
     marked = steps.with_columns(_wait=wait, _pending=text.str.contains(_GR_PENDING))
     long = (pl.col("_wait") >= LONG_WAIT).fill_null(False)
     undated = pl.lit(lines_only) & pl.col("ts").is_null()
     kept = long | long.shift(-1).over(lane).fill_null(False) | undated | (pl.col("_pending") & pl.lit(lines_only))
-    return marked.filter(kept).drop("_wait", "_pending")
+    return marked.filter(kept).drop("_wait", "_pending", "_place")
 
 
 def _storms(facts: ClusterFacts, numbered: pl.DataFrame, last: datetime | None) -> Iterable[Incident]:
