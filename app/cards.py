@@ -18,6 +18,14 @@ def title(cause: str | None, written: str | None) -> str:
     return word("cause", cause) if cause else written or "–"
 
 
+def sizes(row: dict[str, Any]) -> str:
+    """How many sessions and nodes an incident concerns."""
+    return ", ".join(
+        t(f"incidents.n_{name}" if row[f"{name}s"] == 1 else f"incidents.n_{name}s", n=f"{row[f'{name}s'] or 0:,}")
+        for name in ("session", "node")
+    )
+
+
 def incident(row: dict[str, Any]) -> None:
     """One incident in a frame: how bad, what, where, since when; the title leads to it."""
     with st.container(border=True, gap="xxsmall"):
@@ -32,7 +40,7 @@ def incident(row: dict[str, Any]) -> None:
             *([t("incidents.planned")] if row["planned"] else []),
             md(row["cluster"]),
             *([md(row["group_name"])] if row["group_name"] else []),
-            t("incidents.sessions_nodes", sessions=row["sessions"], nodes=row["nodes"]),
+            sizes(row),
             md(show.when(row["started_at"], row["ended_at"])),
             t("incidents.confidence", percent=round(100 * (row["confidence"] or 0))),
         ]

@@ -8,8 +8,12 @@ from typing import Any
 import altair as alt
 import polars as pl
 
+from app import times
 from app.palette import HEALTH, SERIES
 from app.texts import t, word, words
+
+NARROW_LABEL = 145
+"""Pixels of a label of which two stand side by side on a phone."""
 
 BRUSH = "brush"
 """Name of the selection that sets the time range."""
@@ -20,7 +24,7 @@ DAY_MS = 86_400_000
 def time_axis(field: str, span: float) -> alt.X:
     """A time axis for milliseconds of wall-clock time; ``span`` is how many of them it covers."""
     form = "%Y-%m-%d" if span > 3 * DAY_MS else "%m-%d %H:%M" if span > DAY_MS / 6 else "%H:%M:%S"
-    axis = alt.Axis(title=None, labelOverlap=True, format=form, labelAngle=0, tickCount=6)
+    axis = alt.Axis(title=str(times.zone()), labelOverlap=True, labelFlush=True, format=form, labelAngle=0, tickCount=6)
     return alt.X(_field(field, "T"), axis=axis, scale=alt.Scale(type="utc"))
 
 
@@ -79,7 +83,7 @@ def stretches(frame: pl.DataFrame, row: str = "end") -> Any:
         .encode(
             x=time_axis("started_at", span(frame, "started_at", "ended_at")),
             x2="ended_at:T",
-            y=alt.Y(f"{row}:N", title=None, sort=None, axis=alt.Axis(labelLimit=190)),
+            y=alt.Y(f"{row}:N", title=None, sort=None, axis=alt.Axis(labelLimit=190, labelOverlap=False)),
             color=alt.Color(
                 "health:N",
                 title=None,
@@ -99,12 +103,12 @@ def stretches(frame: pl.DataFrame, row: str = "end") -> Any:
                 ),
             ],
         )
-        .properties(height=min(680, 140 + 20 * lines))
+        .properties(height=160 + 18 * lines)
         .add_params(alt.selection_interval(name=BRUSH, encodings=["x"]))
     )
 
 
-def bars_over_time(frame: pl.DataFrame, at: str, kind: str, value: str, height: int = 180, brush: bool = True) -> Any:
+def bars_over_time(frame: pl.DataFrame, at: str, kind: str, value: str, height: int = 260, brush: bool = True) -> Any:
     """Counts over time, stacked by kind; the eight largest kinds have a colour, the rest is one."""
     frame = words(frame)
     ranked = frame.group_by(kind).agg(pl.col(value).sum()).sort(value, kind, descending=[True, False])[kind].to_list()
@@ -120,12 +124,12 @@ def bars_over_time(frame: pl.DataFrame, at: str, kind: str, value: str, height: 
         .mark_bar(binSpacing=0)
         .encode(
             x=time_axis(at, span(frame, at)),
-            y=alt.Y(f"sum({value}):Q", title=None),
+            y=alt.Y(f"sum({value}):Q", title=t(f"col.{value}")),
             color=alt.Color(
                 f"{kind}:N",
                 title=None,
                 scale=alt.Scale(domain=ranked, range=SERIES),
-                legend=alt.Legend(orient="top", labelLimit=220, columns=4),
+                legend=alt.Legend(orient="top", labelLimit=NARROW_LABEL, columns=2),
             ),
             tooltip=[
                 clock(at, t("col.ts")),
@@ -183,7 +187,7 @@ def sizes(frame: pl.DataFrame) -> Any:
                 "kind:N",
                 title=None,
                 scale=alt.Scale(domain=shown, range=["#0072B2", "#009E73", "#D55E00", "#CC79A7"]),
-                legend=alt.Legend(orient="top"),
+                legend=alt.Legend(orient="top", columns=2, symbolType="stroke", symbolStrokeWidth=3),
             ),
             strokeDash=alt.StrokeDash(
                 "kind:N", scale=alt.Scale(domain=shown, range=[[1, 0], [6, 2], [2, 2], [8, 4]]), legend=None
@@ -194,7 +198,7 @@ def sizes(frame: pl.DataFrame) -> Any:
                 alt.Tooltip("peers:Q", title=" "),
             ],
         )
-        .properties(height=280)
+        .properties(height=320)
         .add_params(alt.selection_interval(name=BRUSH, encodings=["x"]))
     )
 

@@ -58,8 +58,8 @@ def _head(row: dict[str, Any], claims: list[dict[str, Any]]) -> None:
     facts = [
         f"{t('col.cluster')} {show.place(row['cluster'])}",
         f"{t('col.group_name')} {show.place(row['group_name'])}",
-        md(show.when(row["started_at"], row["ended_at"])),
-        t("incidents.sessions_nodes", sessions=row["sessions"], nodes=row["nodes"]),
+        f"{md(show.when(row['started_at'], row['ended_at']))} ({md(str(times.zone()))})",
+        cards.sizes(row),
     ]
     st.caption(" · ".join(facts))
 

@@ -28,12 +28,12 @@ def heat(frame: pl.DataFrame, with_cluster: bool) -> Any:
         .encode(
             x=charts.time_axis("moment", charts.span(frame, "moment", "until")),
             x2="until:T",
-            y=alt.Y("end:N", title=None, sort=None, axis=alt.Axis(labelLimit=210)),
+            y=alt.Y("end:N", title=None, sort=None, axis=alt.Axis(labelLimit=210, labelOverlap=False)),
             color=alt.Color(
                 "failing_percent:Q",
                 title=t("sessions.failing_percent"),
                 scale=alt.Scale(domain=[0, 100], range=["#a6cee3", "#f0a860", "#8c2d04"], interpolate="rgb"),
-                legend=alt.Legend(orient="top", gradientLength=200),
+                legend=alt.Legend(orient="top", gradientLength=130),
             ),
             tooltip=[
                 alt.Tooltip("end:N", title=t("col.node")),
@@ -42,7 +42,7 @@ def heat(frame: pl.DataFrame, with_cluster: bool) -> Any:
                 alt.Tooltip("failing_percent:Q", title=t("sessions.failing_percent")),
             ],
         )
-        .properties(height=min(1000, 110 + 15 * rows))
+        .properties(height=130 + 15 * rows)
         .add_params(
             alt.selection_interval(name=charts.BRUSH, encodings=["x"]),
             alt.selection_point(name=FIELD, fields=["cluster", "node"], on="click", clear=False, toggle=False),

@@ -39,18 +39,19 @@ def render(scope: Scope, cluster: str, node: str, peer: str, protocol: str | Non
     if here["peer_node"]:
         others = store.frame(sessions.other_end(cluster, node, here["peer_node"], protocol))
         other = others.row(0, named=True) if others.height else None
-    _both(scope, here, other)
+    drawn = _both(scope, here, other)
     left, right = st.columns(2, gap="large")
     with left:
-        _end(scope, here, "here")
+        _end(scope, here, "here", drawn)
     with right:
         if other is None:
             _unseen(here)
         else:
-            _end(scope, other, "there")
+            _end(scope, other, "there", drawn)
 
 
-def _both(scope: Scope, here: dict[str, Any], other: dict[str, Any] | None) -> None:
+def _both(scope: Scope, here: dict[str, Any], other: dict[str, Any] | None) -> pl.DataFrame:
+    """Draw the stretches of both ends and return them."""
     frames = []
     query = None
     for end in (here, other):
@@ -61,16 +62,22 @@ def _both(scope: Scope, here: dict[str, Any], other: dict[str, Any] | None) -> N
     drawn = pl.concat(frames)
     if drawn.is_empty() or query is None:
         show.empty(t("sessions.no_stretch"))
-        return
+        return drawn
+    st.subheader(t("sessions.both"), anchor=False)
     show.picture(charts.stretches(times.axis(drawn)), query, "session-both", t("sessions.both"), brush=True)
+    return drawn
 
 
-def _end(scope: Scope, end: dict[str, Any], key: str) -> None:
+def _end(scope: Scope, end: dict[str, Any], key: str, drawn: pl.DataFrame) -> None:
     st.subheader(md(end["node"]), anchor=False)
     health = "up" if end["state"] == "up" else "failing" if end["state"] else "unknown"
-    st.markdown(
-        f"{palette.HEALTH_ICON[health]} **{word('health', health)}** · {md(end['bgp_state'] or end['state'] or '–')}"
-    )
+    said = end["bgp_state"] or (word("end_state", end["state"]) if end["state"] else "–")
+    own = drawn.filter(pl.col("node") == end["node"], pl.col("peer") == end["peer"]) if drawn.height else drawn
+    last = own.row(-1, named=True) if own.height else None
+    if last is not None and last["health"] == "unknown":
+        # What it was seen in last is not what it is.
+        health, said = "unknown", word("reason", last["reason"]) if last["reason"] else said
+    st.markdown(f"{palette.HEALTH_ICON[health]} **{word('health', health)}** · {md(said)}")
     facts = {
         "protocol": end["protocol"],
         "peer": end["peer"],

@@ -162,10 +162,15 @@ def foot(query: Query, key: str, result: Result | None = None, export: bool = Fa
             total = store.one(query.counted())["n"]
             st.caption(t("table.cut", shown=f"{result.frame.height:,}", total=f"{total:,}"))
         elif result is not None:
-            st.caption(t("table.rows", n=f"{result.frame.height:,}"))
+            st.caption(rows_said(result.frame.height))
         if result is not None or export:
             exports(lambda: store.full(query), key)
         sql_of(query, key)
+
+
+def rows_said(rows: int) -> str:
+    """How many rows."""
+    return t("table.row") if rows == 1 else t("table.rows", n=f"{rows:,}")
 
 
 def exports(rows: Callable[[], Result], key: str) -> None:

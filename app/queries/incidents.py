@@ -95,13 +95,13 @@ ORDER BY chosen DESC, d.confidence DESC, d.diagnosis_id""",
 
 
 def evidence(diagnosis_id: str, role: str) -> Query:
-    """Facts behind a claim in one role."""
+    """Facts behind a claim in one role, the strongest first."""
     return Query(
         """
 SELECT ts, node, peer, text, source_path, byte_offset
 FROM evidence WHERE diagnosis_id = $diagnosis AND role = $role""",
         {"diagnosis": diagnosis_id, "role": role},
-        order="ts NULLS LAST, node, source_path, byte_offset",
+        order="position NULLS LAST, ts NULLS LAST, node, source_path, byte_offset",
     )
 
 

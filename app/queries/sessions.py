@@ -109,7 +109,7 @@ def stretches(scope: Scope, cluster: str, node: str, peer: str | None, protocol:
     )
     return Query(
         f"""
-SELECT node || ' → ' || coalesce(peer_node, peer) AS "end", state, category, started_at,
+SELECT node || ' → ' || coalesce(peer_node, peer) AS "end", node, peer, state, category, started_at,
        coalesce(ended_at, (SELECT max(ended_at) FROM coverage WHERE cluster = $cluster)) AS ended_at, how_started,
          how_ended, reason,
        CASE WHEN state = 'up' THEN 'up' WHEN state = 'unknown' OR state IS NULL THEN 'unknown'

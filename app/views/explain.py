@@ -9,7 +9,7 @@ import streamlit as st
 from app import show, store
 from app.queries import logs
 from app.safe import code
-from app.texts import catalogue, language, t
+from app.texts import catalogue, language, t, word
 from pipeline.engines.explain import explain_bytes
 
 LONGEST = 200_000
@@ -63,7 +63,7 @@ def _record(row: dict[str, Any]) -> None:
             if facts:
                 st.caption(t(heading))
                 st.code(
-                    "\n".join(f"{_name(name):<12} {code(_shown(value))}" for name, value in facts.items()),
+                    "\n".join(f"{_padded(_name(name))} {code(_told(name, value))}" for name, value in facts.items()),
                     language=None,
                     wrap_lines=True,
                 )
@@ -71,6 +71,18 @@ def _record(row: dict[str, Any]) -> None:
 
 def _name(name: str) -> str:
     return catalogue(language()).get(f"col.{name}", name)
+
+
+def _padded(name: str) -> str:
+    """Names that stand in a column: Chinese ones are filled up with blanks of their own width."""
+    return f"{name:<12}" if name.isascii() else name + "\u3000" * (6 - len(name))
+
+
+def _told(name: str, value: Any) -> str:
+    """The word for a value, and the identifier it stands for."""
+    if name in ("category", "severity") and word(name, value) != value:
+        return f"{word(name, value)} ({value})"
+    return _shown(value)
 
 
 def _shown(value: Any) -> str:

@@ -109,6 +109,8 @@ def _thresholds(scope: Scope) -> None:
     st.subheader(t("groups.thresholds"), anchor=False)
     st.caption(t("groups.thresholds_about"))
     show.table(groups.thresholds(scope), "groups-thresholds", none=t("groups.no_thresholds"))
+    st.subheader(t("groups.effects"), anchor=False)
+    st.caption(t("groups.effects_about"))
     show.table(groups.effects(scope, "size"), "groups-effects", none=t("groups.no_effects"))
 
 

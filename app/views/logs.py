@@ -24,7 +24,7 @@ LONGEST = 120
 """Characters of a value on a button."""
 
 COLUMNS = {
-    "ts": 150, "node": 110, "component": 90, "severity": 75, "category": 190, "message": 460, "peer": 110, "cluster": 120,
+    "ts": 150, "node": 105, "message": 440, "category": 190, "severity": 75, "component": 90, "peer": 110, "cluster": 130,
 }  # fmt: skip
 """Columns of the records and their widths: a browser that need not find them out is faster."""
 
@@ -120,7 +120,8 @@ def _picture(query: Query, by_time: pl.DataFrame) -> None:
     """The buckets of the summary; ``query`` gives the same by itself."""
     if not by_time.is_empty():
         frame = times.axis(by_time.select("moment", "events", category="value"))
-        chart = charts.bars_over_time(frame, "moment", "category", "events", height=220)
+        st.caption(t("logs.over_time"))
+        chart = charts.bars_over_time(frame, "moment", "category", "events", height=300)
         show.picture(chart, query, "log-time", t("logs.over_time"), brush=True)
 
 

@@ -72,6 +72,13 @@ def _numbers(scope: Scope) -> None:
                 width=150,
             )
         st.metric(
+            t("overview.nodes"),
+            f"{seen['observed']:,} / {seen['known']:,}",
+            border=True,
+            help=t("overview.help_nodes"),
+            width=160,
+        )
+        st.metric(
             t("overview.open"),
             f"{sum(row['still_open'] for row in severities):,}",
             _worst(severities),
@@ -79,13 +86,6 @@ def _numbers(scope: Scope) -> None:
             delta_arrow="off",
             border=True,
             width=225,
-        )
-        st.metric(
-            t("overview.nodes"),
-            f"{seen['observed']:,} / {seen['known']:,}",
-            border=True,
-            help=t("overview.help_nodes"),
-            width=160,
         )
     show.foot(overview.health(scope), "overview-health")
     if missing := store.one(sessions.missing(scope).counted())["n"]:
@@ -132,13 +132,13 @@ def _limits(scope: Scope) -> None:
         none=t("groups.none"),
         order=[
             "used_percent",
+            *([] if scope.cluster else ["cluster"]),
             "reflector",
-            "group_name",
             "md5_peers",
             "md5_key_limit",
             "configured",
             "failed",
-            "cluster",
+            "group_name",
             "counted_at",
         ],
     )

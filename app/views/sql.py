@@ -105,7 +105,7 @@ def _answer(query: Query, key: str) -> None:
 
 
 def _result(query: Query, key: str, result: Result) -> None:
-    note = t("sql.done", rows=f"{result.frame.height:,}", seconds=f"{result.seconds:.2f}")
+    note = t("sql.done", rows=show.rows_said(result.frame.height), seconds=f"{result.seconds:.2f}")
     st.caption(note)
     if result.truncated:
         st.warning(t("sql.cut", rows=f"{result.frame.height:,}"), icon=":material/content_cut:")
@@ -147,11 +147,10 @@ def _schema() -> None:
     if name is None:
         return
     st.caption(about[name]["about"] or "")
-    st.caption(t("table.rows", n=f"{about[name]['row_count']:,}"))
+    st.caption(show.rows_said(about[name]["row_count"]))
     st.dataframe(
         show.presentable(store.frame(console.columns(name))),
         hide_index=True,
-        height=420,
         column_config={key: st.column_config.Column(t(f"col.{key}")) for key in ("column_name", "data_type", "about")},
     )
     show.link(t("sql.look_into"), "sql", sql=f'FROM "{name}" LIMIT 100')

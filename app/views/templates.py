@@ -126,6 +126,7 @@ def _one(scope: Scope, template_id: str) -> None:
         query = templates.over_time(scope, template_id, times.step_for(*extent))
         counted = store.frame(query, 20_000)
         if not counted.is_empty():
+            st.caption(t("templates.over_time"))
             chart = charts.bars_over_time(times.axis(counted), "moment", "node", "events")
             show.picture(chart, query, "template-time", t("templates.over_time"), brush=True)
     st.subheader(t("templates.values"), anchor=False)

@@ -146,6 +146,14 @@ ROWS: dict[str, tuple[int | str, dict[str, str]]] = {
             "events": "100", "cause": "'path_loss'", "confidence": "0.8",
         },
     ),
+    "incident_sessions": (
+        30_000,
+        {
+            "cluster": _CLUSTER.format(n="i % 300"), "incident_id": "lpad(to_hex(i % 300), 16, '0')", "node": _NODE.format(n="i"),
+            "protocol": "'Node_10_0_0_' || (i % 6)", "peer": "'10.0.0.' || (i % 6)", "peer_node": "'rr-' || (i % 6)",
+            "category": "'hold_timer_expired'", "started_at": START, "source_path": "'pods/0.log'", "byte_offset": "i",
+        },
+    ),
     "diagnoses": (
         300,
         {

@@ -215,7 +215,7 @@ def test_the_sql_behind_a_table_opens_in_the_console(visit: Open) -> None:
         page.get_by_role("button", name=re.compile("SQL")).first.click()
         page.get_by_role("link", name="Open in the console").first.click()
         expect(page.get_by_role("textbox", name="Statement")).to_have_value(re.compile("cluster = 'port-dropped'"))
-        said(page, "1 rows")
+        said(page, "1 row in")
 
 
 @pytest.mark.parametrize("address", ["/", "/logs", "/templates", "/sessions", "/data", "/explain", "/sql"])

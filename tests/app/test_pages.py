@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.show import PAGES
 from app.texts import LANGUAGES
+from pipeline.warehouse.reader import Snapshot
 from tests.app.conftest import MAIN
 
 Run = Callable[..., AppTest]
@@ -80,6 +81,32 @@ def test_incident_names_the_nodes_at_both_ends(app: Run, founding: str) -> None:
     assert {f"node-16{number}" for number in range(1, 6)} | {"rr-a-1", "rr-a-2", "rr-a-3"} == nodes
 
 
+def test_incident_shows_each_lost_end(app: Run, founding: str, snapshot: Snapshot) -> None:
+    at = sound(app("incidents", incident=founding, lang="zh"))
+    table = next(frame.value for frame in at.dataframe if {"last_error", "ended_at"} <= {*frame.value.columns})
+    lost = snapshot.frame(f"SELECT count(*) FROM incident_sessions WHERE incident_id = '{founding}'").item()
+    assert len(table) == lost == 30
+    assert {*table["category"]} == {"会话未建立", "内核拒绝设置 MD5 密钥"}
+    assert {"node-161", "rr-a-1"} == {*table["node"][:2]}, "the two ends of a session stand together"
+
+
+def test_an_incident_is_found_by_a_node_that_it_took(app: Run) -> None:
+    for node in ("node-164", "rr-a-3"):
+        at = app("incidents", cluster="md5-key-limit-grown", q=node)
+        assert "15 sessions, 5 nodes" in said(at)
+
+
+def test_strongest_evidence_stands_first(app: Run, founding: str) -> None:
+    at = app("incidents", incident=founding)
+    table = next(frame.value for frame in at.dataframe if {"text", "source_path"} <= {*frame.value.columns})
+    assert not table["text"].iloc[0].startswith("also")
+
+
+def test_the_console_keeps_identifiers(app: Run) -> None:
+    at = sound(app("sql", lang="zh", sql="SELECT 'md5_kernel_setup_failed' AS category"))
+    assert at.dataframe[0].value["category"][0] == "md5_kernel_setup_failed"
+
+
 def test_estimates_over_all_clusters_stand_on_the_page_of_one(app: Run) -> None:
     at = app("groups", cluster="md5-key-limit-grown")
     tables = [frame.value for frame in at.dataframe if "verdict" in frame.value.columns]
@@ -108,7 +135,7 @@ def test_filters_of_the_list(app: Run) -> None:
 def test_one_session_with_both_ends(app: Run) -> None:
     at = sound(app("sessions", in_="md5-key-limit-grown", node="node-161", peer="10.128.122.2"))
     subheaders = [element.value for element in at.subheader]
-    assert subheaders == [r"node\-161", r"rr\-a\-2"]
+    assert subheaders[-2:] == [r"node\-161", r"rr\-a\-2"]
     assert "Error: Kernel MD5 auth failed" in said(at)
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from app import access, fixes, forecast, maps, safe, show, times
 from app.queries import logs
 from app.queries.base import Query, Scope
-from app.texts import LANGUAGES, VOCABULARY, catalogue
+from app.texts import LANGUAGES, VOCABULARY, catalogue, words
 from jobs import app as command
 from jobs.console import Context
 from pipeline.effects.verdicts import WORDS as VERDICTS
@@ -158,6 +158,14 @@ def test_forecast_in_words(row: dict[str, object], said: str) -> None:
     told = {"reflector": "rr-1", "configured_peers": 140, "limit_name": "md5_key_limit", "limit_value": 150.0,
             "growth_per_day": None, "meets_at": None, "meets_earliest": None, "meets_latest": None}  # fmt: skip
     assert said in forecast.words(told | row)
+
+
+def test_cells_in_the_language_of_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.texts.language", lambda: "zh")
+    frame = pl.DataFrame({"category": ["any", "any except md5_kernel_setup_failed", None, "new"], "node": ["any"] * 4})
+    found = words(frame)
+    assert found["category"].to_list() == ["任何故障", "除“内核拒绝设置 MD5 密钥”以外的任何故障", None, "new"]
+    assert found["node"].to_list() == ["any"] * 4, "only words of the vocabulary"
 
 
 def test_forecast_of_a_group_that_nobody_counted() -> None:
