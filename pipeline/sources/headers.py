@@ -84,7 +84,8 @@ LAYOUTS: tuple[Layout, ...] = (
     ),
     Layout(
         "frr",
-        rf"^(?:(?P<stamp>\d{{4}}/\d\d/\d\d {_CLOCK}(?:\.\d+)?) )?(?P<component>BGP|ZEBRA|BFD|STATIC): "
+        rf"^(?:(?P<stamp>\d{{4}}/\d\d/\d\d {_CLOCK}(?:\.\d+)?) )?"
+        r"(?P<component>BGP|ZEBRA|BFD|STATIC|OSPF6?|ISIS|PIM|MGMTD|WATCHFRR): "
         r"(?:\[[A-Z0-9]{5}-[A-Z0-9]{5}\] ?)?(?:\[EC \d+\] )?(?P<body>.*)$",
         "frr",
         "slash",
@@ -105,7 +106,7 @@ LAYOUTS: tuple[Layout, ...] = (
         "cisco",
         "syslog",
     ),
-    Layout("json", r'^(?P<body>\{".*?(?:"ts":"(?P<stamp>[^"]+)".*)?\})$', "json", "iso"),
+    Layout("json", r'^(?P<body>\{".*?(?:"(?:ts|time)":"(?P<stamp>[^"]+)".*)?\})$', "json", "iso"),
     # rows of events between log lines, as people paste them
     Layout(
         "event-row",
@@ -259,11 +260,24 @@ def _name_program(rows: pl.DataFrame, layout: Layout) -> pl.DataFrame:
         return rows.with_columns(component=pl.lit(layout.family), family=pl.lit(layout.family))
     if layout.name == "json":
         metallb = pl.col("body").str.contains('"caller":"', literal=True)
+        gobgp = ~metallb & pl.col("body").str.contains(r'"Topic":"\w+".*"msg":"|"msg":".*"Topic":"\w+"')
+        fields = {name: pl.col("body").str.extract(rf'"{name}":"?([^",}}]*)') for name in ("Key", "Reason", "Topic")}
+        told = [pl.concat_str(pl.lit(f" {name}="), value) for name, value in fields.items()]
+        said = pl.concat_str(pl.col("body").str.extract(r'"msg":"((?:[^"\\]|\\.)*)"'), *told, ignore_nulls=True)
+        level = pl.col("body").str.extract(r'"level":"(\w+)"').str.to_lowercase()
         return rows.with_columns(
-            component=pl.when(metallb).then(pl.lit("metallb")).otherwise(by_program),
-            family=pl.when(metallb).then(pl.lit("metallb")).otherwise(pl.lit("plain")),
+            component=pl.when(metallb).then(pl.lit("metallb")).when(gobgp).then(pl.lit("gobgp")).otherwise(by_program),
+            family=pl.when(metallb)
+            .then(pl.lit("metallb"))
+            .when(gobgp)
+            .then(pl.lit("gobgp"))
+            .otherwise(pl.lit("plain")),
+            level=pl.when(gobgp).then(level.replace_strict(LEVELS, default=None)).otherwise("level"),
+            body=pl.when(gobgp).then(said).otherwise("body"),
         )
+    repeated = pl.col("body").str.extract(r"^message repeated \d+ times: \[ ?(.*?)\s*\]$", 1)
     return rows.with_columns(
+        body=pl.coalesce(repeated, "body"),
         component=by_program,
         family=by_program.replace_strict(BODY_FAMILIES, default=pl.lit(layout.family)).fill_null(layout.family),
     )

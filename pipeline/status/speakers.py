@@ -134,9 +134,11 @@ def read_speakers(lines: Sequence[Line], i: int, sink: Sink) -> int:
         sink.neighbor = neighbor["who"] or ""
         sink.frame(line, "frr")
         return 1
-    if sink.segment == _BLOCK and line.text[:1].isspace():
+    if sink.segment in (_BLOCK, "gobgp neighbors") and line.text[:1].isspace():
         state = _BGP_STATE.match(text)
         if state and sink.neighbor:
+            if state["state"].islower():
+                sink.segment = "gobgp neighbors"
             word = f"{state['state']}({state['why'] or ''})"
             _row(line, sink, sink.neighbor, word, {"since": state["up"] or ""})
         else:

@@ -19,13 +19,13 @@ from pipeline.inventory.fingerprints import inferred_versions
 def record(
     case: Case, categories: list[str] | None = None, pattern: str = "", where: str = "nodes", least: int = 1
 ) -> Sign:
-    """Records of ``categories`` and/or with ``pattern``.
+    """Records of ``categories`` and/or with ``pattern``, told ``least`` so often.
 
     ``where``: on the nodes concerned (an incident of records: its own ones), ``beside`` these, or ``anywhere``.
     """
     chosen = (pattern, tuple(categories or ()))
     records: pl.DataFrame = case.remembered((*chosen, where), lambda: case.within(case.world.select(*chosen), where))
-    if records.height < max(least, 1):
+    if records.is_empty() or (records.height < least and _told(records) < least):
         return Sign(False)
     fields = {"record_count": str(records.height)}
     nodes = records["node"].drop_nulls().unique().to_list()
@@ -39,6 +39,12 @@ def record(
     if first["peer"]:
         fields["record_peer"] = first["peer"]
     return Sign(True, proofs_of_records(records), fields)
+
+
+def _told(records: pl.DataFrame) -> int:
+    """How often these were told: a row of events stands for as many as it counts."""
+    counts = (_params(text).get("count", "") for text in records["params"].to_list())
+    return sum(int(count) if count.isdigit() else 1 for count in counts)
 
 
 def _params(text: str | None) -> dict[str, str]:
