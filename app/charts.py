@@ -12,7 +12,7 @@ from app import times
 from app.palette import HEALTH, SERIES
 from app.texts import t, word, words
 
-NARROW_LABEL = 145
+NARROW_LABEL = 150
 """Pixels of a label of which two stand side by side on a phone."""
 
 BRUSH = "brush"
@@ -24,7 +24,7 @@ DAY_MS = 86_400_000
 def time_axis(field: str, span: float) -> alt.X:
     """A time axis for milliseconds of wall-clock time; ``span`` is how many of them it covers."""
     form = "%Y-%m-%d" if span > 3 * DAY_MS else "%m-%d %H:%M" if span > DAY_MS / 6 else "%H:%M:%S"
-    axis = alt.Axis(title=str(times.zone()), labelOverlap=True, labelFlush=True, format=form, labelAngle=0, tickCount=6)
+    axis = alt.Axis(title=str(times.zone()), labelOverlap=True, labelFlush=30, format=form, labelAngle=0, tickCount=6)
     return alt.X(_field(field, "T"), axis=axis, scale=alt.Scale(type="utc"))
 
 
@@ -83,7 +83,9 @@ def stretches(frame: pl.DataFrame, row: str = "end") -> Any:
         .encode(
             x=time_axis("started_at", span(frame, "started_at", "ended_at")),
             x2="ended_at:T",
-            y=alt.Y(f"{row}:N", title=None, sort=None, axis=alt.Axis(labelLimit=190, labelOverlap=False)),
+            y=alt.Y(
+                f"{row}:N", title=None, sort=None, axis=alt.Axis(labelLimit=190, labelOverlap=False, labelFlush=False)
+            ),
             color=alt.Color(
                 "health:N",
                 title=None,

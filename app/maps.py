@@ -28,7 +28,9 @@ def heat(frame: pl.DataFrame, with_cluster: bool) -> Any:
         .encode(
             x=charts.time_axis("moment", charts.span(frame, "moment", "until")),
             x2="until:T",
-            y=alt.Y("end:N", title=None, sort=None, axis=alt.Axis(labelLimit=210, labelOverlap=False)),
+            y=alt.Y(
+                "end:N", title=None, sort=None, axis=alt.Axis(labelLimit=210, labelOverlap=False, labelFlush=False)
+            ),
             color=alt.Color(
                 "failing_percent:Q",
                 title=t("sessions.failing_percent"),

@@ -129,7 +129,7 @@ def test_filters_go_into_the_address_and_along_to_other_pages(visit: Open) -> No
 
 def test_clicking_a_value_filters_and_a_row_opens_the_record(visit: Open) -> None:
     with visit("/logs?cluster=md5-key-limit-grown") as page:
-        page.get_by_role("button", name=re.compile("^kernel refused the MD5 key")).click()
+        page.get_by_role("button", name=re.compile("^kernel refused MD5 key")).click()
         address(page, f_category="md5_kernel_setup_failed")
         select_row(page)
         expect(page.get_by_role("heading", name="Record", exact=True)).to_be_visible()
@@ -198,6 +198,29 @@ def test_export_is_guarded_against_formulas(visit: Open) -> None:
         with page.expect_download() as waiting:
             page.get_by_role("button", name="Parquet", exact=True).click()
         assert waiting.value.path().read_bytes()[:4] == b"PAR1"
+
+
+def test_tables_have_one_way_to_export(visit: Open) -> None:
+    """The one of Streamlit's own toolbar would write formulas as they are, and only the rows that are shown."""
+    with visit("/logs?cluster=hostile") as page:
+        page.get_by_test_id("stDataFrame").first.hover()
+        expect(page.get_by_role("button", name="Fullscreen").last).to_be_visible()
+        expect(page.get_by_role("button", name="Download as CSV")).to_have_count(0)
+
+
+def test_an_incident_leads_to_its_sessions_and_lines(visit: Open, founding: str) -> None:
+    with visit(f"/incidents?incident={founding}&losses=1") as page:
+        page.get_by_test_id("stDataFrame").nth(1).click(position={"x": 17, "y": 54})
+        said(page, "▶")
+        page.get_by_role("link", name=re.compile("Both ends of")).click()
+        expect(page.locator("h2")).to_have_text(re.compile("node-161 ↔ rr-a-1"))
+        said(page, "Kernel MD5 auth failed")
+
+
+def test_cells_of_the_chinese_interface(visit: Open) -> None:
+    with visit("/logs?lang=zh&cluster=md5-key-limit-grown") as page:
+        page.get_by_role("button", name=re.compile("^内核拒绝设置 MD5 密钥")).click()
+        address(page, f_category="md5_kernel_setup_failed")
 
 
 @pytest.mark.parametrize("statement", ["DROP TABLE incidents", "SELECT * FROM read_text('/etc/passwd')"])
