@@ -72,7 +72,7 @@ lab: $(READY) system ## record sample_logs/ anew with real BIRD daemons (root; a
 lock: $(READY) ## resolve the dependencies anew into requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 		--no-annotate --extra app --extra remote --group dev --output-file requirements.lock pyproject.toml
-	echo "pyspark>=4.1" | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	echo "pyspark[connect]>=4.1" | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 		--no-annotate --constraint requirements.lock --output-file requirements-spark.lock -
 
 system: ## install the system packages that some tests need, when this may (root and apt)

@@ -80,7 +80,9 @@ ArchiveOption = Annotated[
 EngineOption = Annotated[EngineName, typer.Option("--engine", help="Who parses: this machine, or Spark.")]
 SparkMaster = Annotated[
     str | None,
-    typer.Option("--spark-master", metavar="URL", help="Master of Spark, such as local[2] or spark://host:7077."),
+    typer.Option(
+        "--spark-master", metavar="URL", help="Master of Spark: local[2], spark://host:7077, sc://host:15002 …"
+    ),
 ]
 SparkConf = Annotated[
     list[str] | None, typer.Option("--spark-conf", metavar="KEY=VALUE", help="Setting of Spark; may be given again.")

@@ -32,7 +32,7 @@ class Settings:
     )
     processes: int = _setting(0, "processes that parse; 0: one for each core")
     spark_staging: str = _setting(
-        "", "folder that driver and executors of Spark share; empty: staging/ in the warehouse's folder"
+        "", "folder or URL that driver and executors of Spark share; empty: staging/ in the warehouse's folder"
     )
     database_memory: str = _setting(
         "200MB", "memory of the working database: sorting a load spills to disk beyond it, and parsing needs the rest"

@@ -1,44 +1,48 @@
 """The Spark engine: the work items of the local engine, parsed by the executors of a cluster.
 
 The driver walks the input, cuts it and loads, as the local engine does. Items are laid into a staging folder that
-executors can reach (``<warehouse>/staging`` unless told otherwise), each task reads its item, writes the facts as
-Parquet beside it under a name of its own and renames that folder into place. A task that is tried again, or twice at
-the same time, gives the same facts under the same name: the first rename stands, so nothing doubles.
+executors can reach (``<warehouse>/staging`` unless told otherwise; see ``staging``), each task reads its item and
+writes the facts as Parquet beside it. A task that is tried again, or twice at the same time, gives the same facts
+under the same name, so nothing doubles.
 
-pyspark is imported here and nowhere else.
+The master may be a server of Spark Connect (``sc://host:15002``): then this side needs no Java, and what executors
+need (this package, at this version) is installed there. pyspark is imported here and nowhere else.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import pickle
 import re
 import shutil
+import socket
 import sys
-import tempfile
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-import polars as pl
 import pyarrow as pa
 
+from pipeline import __version__
 from pipeline.engines.items import Parsed, Part, run_item
 from pipeline.engines.local import InputOptions, Summary, ingest_with
-from pipeline.errors import DependencyError
+from pipeline.engines.staging import Staging, new_staging, staging_at
+from pipeline.errors import DependencyError, PeerscopeError, UsageError
 from pipeline.grammar import load_ruleset
+from pipeline.redact import redact
 from pipeline.settings import Settings
-from pipeline.sources.identify import Identity
 from pipeline.warehouse.writer import Warehouse
 
 ATTEMPTS = 4
 # A task costs Spark some 80 ms: a few for each core keep all busy to the end, more only cost.
 TASKS_PER_CORE = 4
+CONNECT_PORT = 15002
+CONNECT_SECONDS = 10.0
+_RAISED = re.compile(r"(?:[\w.]+\.)?\w*(?:Error|Exception|Interrupt): .")
 _LOCAL = re.compile(r"^local(?:\[(?P<cores>\d+|\*)\])?$")
 
 
@@ -58,16 +62,16 @@ def ingest(
         DependencyError: pyspark or Java is not there.
         MissingInputError: nothing could be read at all.
     """
-    folder = Path(settings.spark_staging or warehouse.directory / "staging")
-    folder.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix="load-", dir=folder)).absolute()
-    session = start_session(master, conf or {})
+    staging = new_staging(settings.spark_staging or str(warehouse.directory / "staging"))
     try:
-        tasks = SparkTasks(session, staging, settings)
-        return ingest_with(warehouse, paths, options, settings, tasks, "spark", progress)
+        session = start_session(master, conf or {})
+        try:
+            tasks = SparkTasks(session, staging, settings)
+            return ingest_with(warehouse, paths, options, settings, tasks, "spark", progress)
+        finally:
+            session.stop()
     finally:
-        session.stop()
-        shutil.rmtree(staging, ignore_errors=True)
+        staging.remove()
 
 
 def start_session(master: str | None, conf: Mapping[str, str]) -> Any:
@@ -80,6 +84,8 @@ def start_session(master: str | None, conf: Mapping[str, str]) -> Any:
         from pyspark.sql import SparkSession
     except ImportError as exc:
         raise DependencyError("the spark engine needs pyspark: pip install 'peerscope[spark]'") from exc
+    if is_connect(master):
+        return _connected(SparkSession, str(master), conf)
     home = os.environ.get("JAVA_HOME")
     if not (home and Path(home, "bin", "java").exists()) and shutil.which("java") is None:
         raise DependencyError(
@@ -103,24 +109,62 @@ def start_session(master: str | None, conf: Mapping[str, str]) -> Any:
     return session
 
 
+def is_connect(master: str | None) -> bool:
+    """Whether a master is a server of Spark Connect."""
+    return (master or "").startswith("sc://")
+
+
+def _connected(kind: Any, master: str, conf: Mapping[str, str]) -> Any:
+    """A session of a Spark Connect server; its settings are the server's, ``conf`` holds what a session may set.
+
+    Raises:
+        DependencyError: a package is missing.
+        UsageError: nobody answers there.
+    """
+    where = urlsplit(master)
+    name = f"sc://{where.hostname}:{where.port or CONNECT_PORT}"  # a token may stand behind it
+    try:
+        # pyspark itself tries again for many minutes
+        socket.create_connection((where.hostname or "", where.port or CONNECT_PORT), CONNECT_SECONDS).close()
+    except OSError as exc:
+        raise UsageError(f"{name}: no Spark Connect server answers: {exc}") from exc
+    try:
+        builder = kind.builder.remote(master)
+        for key, value in conf.items():
+            builder = builder.config(key, value)
+        return builder.getOrCreate()
+    except ImportError as exc:
+        raise DependencyError("sc:// needs more of pyspark: pip install 'peerscope[spark]'") from exc
+
+
+def cores_of(session: Any) -> int:
+    """How many tasks the executors take at a time; a Connect server does not tell, so its ranges are counted."""
+    if type(session).__module__.startswith("pyspark.sql.connect"):
+        from pyspark.sql.functions import spark_partition_id
+
+        return int(session.range(0, 1 << 12).select(spark_partition_id().alias("part")).distinct().count())
+    return int(session.sparkContext.defaultParallelism)
+
+
 class SparkTasks:
     """Takes items like the local processes do; all are parsed in one job when the first answer is asked for."""
 
     # every item is handed out before the first answer is needed
     count = 1 << 40
 
-    def __init__(self, session: Any, staging: Path, settings: Settings) -> None:
+    def __init__(self, session: Any, staging: Staging, settings: Settings) -> None:
         self._session = session
         self._staging = staging
         self._items = 0
         self._done = 0
-        (staging / "settings").write_bytes(pickle.dumps(settings))
+        self._cores = cores_of(session)
+        staging.put("settings", pickle.dumps((_edition(), settings)))
 
     def submit(self, parts: Sequence[Part], size: int) -> Future[Parsed]:
         """Lay an item into the staging folder; spooled bytes go with it."""
         del size
         carried = [_carrying(part) for part in parts]
-        (self._staging / f"{self._items}.item").write_bytes(pickle.dumps(carried, protocol=5))
+        self._staging.put(f"{self._items}.item", pickle.dumps(carried, protocol=5))
         answer = _Answer(self, self._items)
         self._items += 1
         return answer
@@ -133,14 +177,16 @@ class SparkTasks:
         if number >= self._done:
             self._run(self._done, self._items)
             self._done = self._items
-        return read_facts(self._staging / str(number))
+        return self._staging.read(str(number))
 
     def _run(self, first: int, last: int) -> None:
-        cores = self._session.sparkContext.defaultParallelism
-        slices = max(min(last - first, cores * TASKS_PER_CORE), 1)
+        slices = max(min(last - first, self._cores * TASKS_PER_CORE), 1)
         numbers = self._session.range(first, last, 1, slices)
-        written = numbers.mapInArrow(partial(parse_items, str(self._staging)), "item long, lines long")
-        written.agg({"lines": "sum"}).collect()
+        written = numbers.mapInArrow(partial(parse_items, self._staging.place), "item long, lines long")
+        try:
+            written.agg({"lines": "sum"}).collect()
+        except Exception as exc:
+            raise PeerscopeError(f"Spark gave up; nothing was written: {_cause(exc)}") from exc
 
 
 class _Answer(Future[Parsed]):
@@ -164,42 +210,33 @@ def _carrying(part: Part) -> Part:
     return carried
 
 
+def _edition() -> str:
+    return f"{__version__} with rules {load_ruleset().version}"
+
+
+def _cause(error: Exception) -> str:
+    """The line of a Python worker's traceback that says what happened, and what to do where that is known."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    said = next((line for line in reversed(lines) if _RAISED.match(line)), lines[0] if lines else type(error).__name__)
+    if "No module named 'pipeline" in said:
+        return f"{said}; install peerscope where the executors run, at the version of this side"
+    return redact(said)[:500]
+
+
 def parse_items(staging: str, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """On an executor: parse the items whose numbers come in, and say how many lines each had."""
-    folder = Path(staging)
-    settings = pickle.loads((folder / "settings").read_bytes())  # noqa: S301 - written by this program's driver
+    place = staging_at(staging)
+    edition, settings = pickle.loads(place.get("settings"))  # noqa: S301 - written by this program's driver
+    if edition != _edition():
+        raise PeerscopeError(f"executors have peerscope {_edition()}, the driver has {edition}: install the same")
     for batch in batches:
         numbers = batch.column(0).to_pylist()
-        lines = [_parse_one(folder, number, settings) for number in numbers]
+        lines = [_parse_one(place, number, settings) for number in numbers]
         yield pa.RecordBatch.from_pydict({"item": pa.array(numbers, pa.int64()), "lines": pa.array(lines, pa.int64())})
 
 
-def _parse_one(folder: Path, number: int, settings: Settings) -> int:
-    parts = pickle.loads((folder / f"{number}.item").read_bytes())  # noqa: S301 - written by this program's driver
+def _parse_one(place: Staging, number: int, settings: Settings) -> int:
+    parts = pickle.loads(place.get(f"{number}.item"))  # noqa: S301 - written by this program's driver
     parsed = run_item(parts, load_ruleset(), settings)
-    write_facts(parsed, folder / str(number))
+    place.write(parsed, str(number))
     return int(parsed.frames["tally"]["lines_read"].sum())
-
-
-def write_facts(parsed: Parsed, target: Path) -> None:
-    """Facts as a folder of Parquet files that appears whole or not at all."""
-    draft = target.with_name(f".{target.name}-{uuid.uuid4().hex}")
-    draft.mkdir()
-    for name, frame in parsed.frames.items():
-        frame.write_parquet(draft / f"{name}.parquet", compression="zstd", compression_level=1)
-    told = {str(src): asdict(identity) for src, identity in parsed.identities.items()}
-    (draft / "identities.json").write_text(json.dumps(told), encoding="utf-8")
-    try:
-        draft.rename(target)
-    except OSError:
-        # another attempt was first: its facts are these
-        shutil.rmtree(draft)
-        if not target.is_dir():
-            raise
-
-
-def read_facts(folder: Path) -> Parsed:
-    """What ``write_facts`` wrote."""
-    told = json.loads((folder / "identities.json").read_text(encoding="utf-8"))
-    identities = {int(src): Identity(**{**one, "chain": tuple(one["chain"])}) for src, one in told.items()}
-    return Parsed({path.stem: pl.read_parquet(path) for path in sorted(folder.glob("*.parquet"))}, identities)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipeline.engines import spark
 from pipeline.engines.local import InputOptions, ingest_with
+from pipeline.engines.staging import new_staging
 from pipeline.settings import Settings
 from pipeline.warehouse.writer import Warehouse
 
@@ -18,10 +19,8 @@ def time_spark(paths: list[Path], size: int) -> None:
     try:
         for name in ("first", "warm"):
             with tempfile.TemporaryDirectory() as folder, Warehouse.open(Path(folder, "warehouse")) as warehouse:
-                staging = Path(folder, "staging")
-                staging.mkdir()
                 start = time.perf_counter()
-                tasks = spark.SparkTasks(session, staging, Settings())
+                tasks = spark.SparkTasks(session, new_staging(folder), Settings())
                 names = [str(path) for path in paths]
                 ingest_with(warehouse, names, InputOptions(cluster="bench"), Settings(), tasks, "spark")
                 took = time.perf_counter() - start

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
@@ -20,6 +19,7 @@ from pipeline.engines.workers import Workers
 from pipeline.settings import Settings
 from pipeline.warehouse.writer import Warehouse
 from tests.engines.corpus import write_hard_corpus
+from tests.engines.store import SECRET, s3_bucket
 from tests.engines.test_chunks import HARD, QUESTIONS, check_same, told
 from tests.engines.test_growing import LARGE, POD, SMALL, lines, same
 
@@ -182,26 +182,7 @@ def test_an_object_whose_ranges_cannot_be_had_leaves_nothing(
 
 @pytest.fixture(scope="module")
 def bucket() -> Iterator[Any]:
-    """A bucket of an S3 server on this machine; credentials and its address come by the environment alone."""
-    pytest.importorskip("s3fs", reason="no s3fs here: pip install 'peerscope[remote]'")
-    server = pytest.importorskip("moto.server", reason="no moto here: see the group dev of pyproject.toml")
-    boto3 = pytest.importorskip("boto3")
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    running = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    running.start()
-    host, port = running.get_host_and_port()
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in {
-            "AWS_ACCESS_KEY_ID": "testing",
-            "AWS_SECRET_ACCESS_KEY": "hunter2",
-            "AWS_DEFAULT_REGION": "us-east-1",
-            "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        }.items():
-            patch.setenv(name, value)
-        client = boto3.client("s3")
-        client.create_bucket(Bucket="logs")
-        yield client
-    running.stop()
+    yield from s3_bucket("logs")
 
 
 def test_processes_read_ranges_from_s3(bucket: Any, tmp_path: Path) -> None:
@@ -217,4 +198,4 @@ def test_processes_read_ranges_from_s3(bucket: Any, tmp_path: Path) -> None:
     again = read(tmp_path / "stored", "s3://logs/hard", settings)
     assert again.files_read == 0
     held = b"".join(path.read_bytes() for path in (tmp_path / "stored").rglob("*") if path.is_file())
-    assert b"hunter2" not in held
+    assert SECRET.encode() not in held

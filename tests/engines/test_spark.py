@@ -19,6 +19,7 @@ from pipeline import steps
 from pipeline.engines import spark
 from pipeline.engines.items import Parsed
 from pipeline.engines.local import InputOptions, ingest_with
+from pipeline.engines.staging import LocalStaging
 from pipeline.errors import DependencyError
 from pipeline.settings import Settings
 from pipeline.warehouse.writer import Warehouse
@@ -54,8 +55,8 @@ class KilledTasks(spark.SparkTasks):
 
     def _run(self, first: int, last: int) -> None:
         numbers = self._session.range(first, last, 1, 4)
-        numbers.mapInArrow(partial(killed_once, str(self._staging)), "item long, lines long").collect()
-        assert (self._staging / "killed").exists()
+        numbers.mapInArrow(partial(killed_once, self._staging.place), "item long, lines long").collect()
+        assert Path(self._staging.place, "killed").exists()
 
 
 def told_by_spark(
@@ -65,7 +66,8 @@ def told_by_spark(
     staging.mkdir(parents=True)
     with Warehouse.open(folder / "warehouse") as warehouse:
         names = [str(path) for path in paths]
-        ingest_with(warehouse, names, InputOptions(cluster="c"), chosen, tasks(session, staging, chosen), "spark")
+        parsers = tasks(session, LocalStaging(staging), chosen)
+        ingest_with(warehouse, names, InputOptions(cluster="c"), chosen, parsers, "spark")
         steps.mine(warehouse, chosen)
         return {name: warehouse.connection.sql(query).fetchall() for name, query in QUESTIONS.items()}
 
@@ -79,10 +81,11 @@ def test_spark_tells_what_the_local_engine_tells(tasks: type[spark.SparkTasks], 
 
 def test_facts_written_twice_stand_once(tmp_path: Path) -> None:
     parsed = Parsed({"tally": pl.DataFrame({"lines_read": [3]})}, {})
-    spark.write_facts(parsed, tmp_path / "0")
-    spark.write_facts(parsed, tmp_path / "0")
+    staging = LocalStaging(tmp_path)
+    staging.write(parsed, "0")
+    staging.write(parsed, "0")
     assert [path.name for path in tmp_path.iterdir()] == ["0"]
-    assert spark.read_facts(tmp_path / "0").frames["tally"].equals(parsed.frames["tally"])
+    assert staging.read("0").frames["tally"].equals(parsed.frames["tally"])
 
 
 def test_without_java_the_message_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
