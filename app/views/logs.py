@@ -38,7 +38,7 @@ def render(scope: Scope) -> None:
     counted = store.frame(logs.summary(scope, wanted, step), 20_000)
     with st.expander(t("logs.filter"), icon=":material/filter_alt:", expanded=True):
         for facet in logs.FACETS:
-            _facet(facet, counted.filter(pl.col("facet") == facet))
+            _facet(facet, counted.filter(pl.col("facet") == facet), wanted)
     by_time = counted.filter(pl.col("facet") == "moment")
     total = int(by_time["events"].sum())
     _picture(logs.over_time(scope, wanted, step), by_time.drop_nulls("moment"))
@@ -78,10 +78,10 @@ def _chosen(prefix: str) -> dict[str, list[str]]:
     return {facet: values for facet, values in chosen.items() if values}
 
 
-def _facet(facet: str, offered: pl.DataFrame) -> None:
+def _facet(facet: str, offered: pl.DataFrame, wanted: logs.Wanted) -> None:
     counts = {row["value"]: row["events"] for row in offered.iter_rows(named=True) if row["value"] is not None}
-    keep = [value for value in _chosen("f_").get(facet, []) if value not in counts]
-    drop = [value for value in _chosen("x_").get(facet, []) if value not in counts]
+    keep = [value for value in wanted.only.get(facet, []) if value not in counts]
+    drop = [value for value in wanted.without.get(facet, []) if value not in counts]
     values = [*counts, *keep]
     if not values and not drop:
         return
@@ -94,7 +94,7 @@ def _facet(facet: str, offered: pl.DataFrame) -> None:
             format_func=lambda value: _label(facet, value, counts),
             wrap=True,
         )
-    without = len(_chosen("x_").get(facet, []))
+    without = len(wanted.without.get(facet, []))
     label = t("logs.not", facet=t(f"col.{facet}"))
     # Drawn in the browser only when it is opened, which most of the time nobody does.
     with right, st.popover(f"{label} ({without})" if without else label, key=f"not-{facet}", type="tertiary"):
