@@ -31,6 +31,20 @@ ORDER BY members DESC NULLS LAST, cluster, group_name""",
     )
 
 
+def history(cluster: str, group: str) -> Query:
+    """Times in which a group was the same, the newest first, with who came and who left at the start of each."""
+    return Query(
+        """
+SELECT valid_from, valid_to, len(reflectors) AS reflectors, len(members) AS members,
+  list_filter(members, lambda x: NOT list_contains(before, x)) AS joined,
+  list_filter(before, lambda x: NOT list_contains(members, x)) AS departed, md5
+FROM (SELECT *, lag(members) OVER (ORDER BY valid_from NULLS FIRST) AS before FROM bgp_groups
+      WHERE cluster = $cluster AND group_name = $group)
+ORDER BY valid_from DESC NULLS LAST""",
+        {"cluster": cluster, "group": group},
+    )
+
+
 def over_time(scope: Scope, cluster: str, group: str, step: int) -> Query:
     """Peers of the fullest reflector of a group in each bucket, and its key limit.
 

@@ -70,7 +70,17 @@ def _one_group(scope: Scope) -> None:
         show.empty(t("state.empty"))
         return
     show.picture(charts.sizes(times.axis(counted)), query, "groups-time", t("groups.over_time"), brush=True)
+    _history(cluster, group)
     _forecast(cluster, group)
+
+
+def _history(cluster: str, group: str) -> None:
+    """Who came and who left; a group that was always the same has none."""
+    query = groups.history(cluster, group)
+    if store.frame(query).height > 1:
+        with st.expander(t("groups.history"), icon=":material/history:"):
+            st.caption(t("groups.history_about"))
+            show.table(query, "groups-history")
 
 
 def _forecast(cluster: str, group: str) -> None:

@@ -8,13 +8,14 @@ import tomllib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app import access, fixes, forecast, maps, safe, show, times
-from app.queries import logs
+from app.queries import groups, logs, overview
 from app.queries.base import Query, Scope
 from app.texts import LANGUAGES, VOCABULARY, catalogue, words
 from jobs import app as command
@@ -264,3 +265,40 @@ def test_without_streamlit_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch
     settings, origins = load_settings(environ={})
     with pytest.raises(DependencyError, match="peerscope\\[app\\]"):
         command.app(Context(settings, origins), "localhost", 8501)
+
+
+def answer(query: Query, table: str, rows: str) -> list[tuple[object, ...]]:
+    """What a query finds in one table with these rows."""
+    with duckdb.connect() as con:
+        con.execute("SET TimeZone = 'UTC'")
+        con.execute(f"CREATE TABLE {table} AS {rows}")
+        return con.execute(query.text, dict(query.params)).fetchall()
+
+
+SIZES = """SELECT TIMESTAMPTZ '2026-01-01 00:00:00+00' + to_minutes(m) AS ts, 'c' AS cluster, 'g' AS group_name, r AS reflector,
+  p AS configured_peers, e AS established_peers, f AS failed_peers, p AS md5_peers, 150 AS md5_key_limit
+FROM (VALUES (0, 'a', 140, 140, 0), (0, 'b', 140, 137, 3), (60, 'a', 150, NULL, NULL), (60, 'b', 12, 12, 0)) t(m, r, p, e, f)"""
+
+
+def test_what_only_the_inventory_tells_has_no_count_of_established() -> None:
+    """No number of one reflector stands beside a number of another."""
+    found = answer(groups.over_time(Scope(), "c", "g", 60), "group_sizes", SIZES)
+    assert [row[1:5] for row in found] == [("b", 140, 137, 3), ("a", 150, None, None)]
+
+
+def test_limits_say_when_a_status_table_was_seen_last() -> None:
+    (first, second) = answer(overview.limits(Scope()), "group_sizes", SIZES)
+    assert (first[2], first[3], first[4]) == ("a", 150, 140)
+    counted, table = first[-2], first[-1]
+    assert isinstance(counted, datetime)
+    assert isinstance(table, datetime)
+    assert counted - table == timedelta(hours=1)
+    assert second[-2] == second[-1]
+
+
+def test_history_of_a_group_names_who_came_and_left() -> None:
+    rows = """SELECT 'c' AS cluster, 'g' AS group_name, ['r'] AS reflectors, members, true AS md5, valid_from, valid_to FROM (VALUES
+      (['r', 'a', 'b'], NULL, TIMESTAMPTZ '2026-01-02 00:00:00+00'), (['r', 'b', 'x'], TIMESTAMPTZ '2026-01-02 00:00:00+00', NULL)) t(members, valid_from, valid_to)"""
+    now, before = answer(groups.history("c", "g"), "bgp_groups", rows)
+    assert now[3:6] == (3, ["x"], ["a"])
+    assert before[4:6] == (None, None) or before[5] is None
