@@ -17,6 +17,8 @@ LEVELS: dict[str, str] = {
     "Normal": "info", "Warning": "warning",
     # FRR's, on a terminal
     "DEBG": "debug", "NTFY": "info", "ERR!": "error", "CRIT": "fatal", "ALRT": "fatal", "EMRG": "fatal",
+    "emergencies": "fatal", "alerts": "fatal", "critical": "fatal", "errors": "error", "warnings": "warning",
+    "notifications": "info", "informational": "info", "debugging": "debug",
     # BIRD's classes, by the syslog priority that BIRD gives them
     "DBG": "debug", "RMT": "error", "ERR": "error", "AUTH": "error", "BUG": "fatal", "???": "info",
 }  # fmt: skip

@@ -90,6 +90,16 @@ LAYOUTS: tuple[Layout, ...] = (
         "frr",
         "slash",
     ),
+    # with "log record-priority" the priority stands before the daemon
+    Layout(
+        "frr-priority",
+        rf"^(?P<stamp>\d{{4}}/\d\d/\d\d {_CLOCK}(?:\.\d+)?) "
+        r"(?P<level>emergencies|alerts|critical|errors|warnings|notifications|informational|debugging): "
+        r"(?:BGP|ZEBRA|BFD|STATIC|OSPF6?|ISIS|PIM|MGMTD|WATCHFRR): "
+        r"(?:\[[A-Z0-9]{5}-[A-Z0-9]{5}\] ?)?(?:\[EC \d+\] )?(?P<body>.*)$",
+        "frr",
+        "slash",
+    ),
     # what vtysh shows on a terminal that monitors the log
     Layout(
         "frr-live",
@@ -102,7 +112,7 @@ LAYOUTS: tuple[Layout, ...] = (
     Layout(
         "cisco",
         rf"^(?:\S+: +)?(?:\d+: )?(?:[*.]?(?P<stamp>[A-Z][a-z]{{2}} [ \d]\d {_CLOCK}(?:\.\d+)?)(?: [A-Z]{{3,4}})?: )?"
-        r"(?P<body>%[A-Z0-9_]+-\d-[A-Z0-9_]+: .*)$",
+        r"(?P<body>%[A-Z0-9_]+-\d-[A-Z0-9_]+: .*|BGP(?:\(\d+\))?: [0-9A-Fa-f.:]+ .*)$",
         "cisco",
         "syslog",
     ),
@@ -256,7 +266,7 @@ def _name_program(rows: pl.DataFrame, layout: Layout) -> pl.DataFrame:
             component=pl.when(kubelet).then(pl.lit("kubelet")).otherwise(pl.lit("kube-event")),
             family=pl.lit("kube-event"),
         )
-    if layout.name in ("frr", "frr-live", "cisco"):
+    if layout.name in ("frr", "frr-live", "frr-priority", "cisco"):
         return rows.with_columns(component=pl.lit(layout.family), family=pl.lit(layout.family))
     if layout.name == "json":
         metallb = pl.col("body").str.contains('"caller":"', literal=True)

@@ -101,6 +101,16 @@ MODES: dict[str, tuple[str, str]] = {
         "probe_timeout",
         f"{PROBE}Error querying BIRD: unable to connect to BIRDv4 socket: read unix @->/var/run/calico/bird.ctl: i/o timeout\n",
     ),
+    "slow socket, again and again": (
+        "probe_timeout",
+        "  Warning  Unhealthy  2m3s (x213 over 49m)  kubelet  Readiness probe failed: calico/node is not ready: BIRD is "
+        "not ready: Error executing command: read unix @->/var/run/calico/bird.ctl: i/o timeout\n",
+    ),
+    "Typha is away": (
+        "datastore_unreachable",
+        '2025-03-04 10:00:00.123 [WARNING][77] felix/daemon.go 592: Felix is shutting down reason="Connection to Typha '
+        'failed"\n2025-03-04 10:00:02.123 [FATAL][77] felix/daemon.go 641: Exiting. reason="Connection to Typha failed"\n',
+    ),
     "two protocols": (
         "double_peering",
         STATUS + "Node_10_0_0_5 BGP      master   start  2024-12-20  Idle\n"
