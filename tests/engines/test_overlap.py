@@ -134,7 +134,7 @@ def test_any_dumps_that_cover_a_log_are_that_log(tmp_path: Path, seed: int) -> N
 def test_a_failed_load_remembers_no_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     paths = dumps(tmp_path / "dumps", CUTS[:1])
     with monkeypatch.context() as patch:
-        patch.setattr("pipeline.warehouse.load.Load._reconcile", lambda _: 1 / 0)
+        patch.setattr("pipeline.warehouse.ledger.Ledger.reconcile", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             dedupe(tmp_path / "w", paths[0])
     assert dedupe(tmp_path / "w", paths[0]).lines_read == 60
