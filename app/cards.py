@@ -8,14 +8,15 @@ import streamlit as st
 
 from app import palette, show
 from app.safe import md
-from app.texts import language, t, word
+from app.texts import catalogue, language, t, word
 
 
 def title(cause: str | None, written: str | None) -> str:
-    """What a claim is called: as the analysis wrote it, which is English, else by its cause."""
-    if language() == "en" and written:
+    """What a claim is called: as the analysis wrote it, which is English, else by its cause where that has a text."""
+    told = catalogue(language()).get(f"cause.{cause}")
+    if written and (language() == "en" or told is None):
         return written
-    return word("cause", cause) if cause else written or "–"
+    return word("cause", cause) if cause else "–"
 
 
 def sizes(row: dict[str, Any]) -> str:

@@ -24,7 +24,15 @@ DAY_MS = 86_400_000
 def time_axis(field: str, span: float) -> alt.X:
     """A time axis for milliseconds of wall-clock time; ``span`` is how many of them it covers."""
     form = "%Y-%m-%d" if span > 3 * DAY_MS else "%m-%d %H:%M" if span > DAY_MS / 6 else "%H:%M:%S"
-    axis = alt.Axis(title=str(times.zone()), labelOverlap=True, labelFlush=30, format=form, labelAngle=0, tickCount=6)
+    axis = alt.Axis(
+        title=str(times.zone()),
+        labelOverlap=True,
+        labelFlush=30,
+        labelFlushOffset=-4,
+        format=form,
+        labelAngle=0,
+        tickCount=6,
+    )
     return alt.X(_field(field, "T"), axis=axis, scale=alt.Scale(type="utc"))
 
 
