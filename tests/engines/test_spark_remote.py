@@ -148,6 +148,8 @@ def test_without_grpc_the_message_says_how_to_get_it(monkeypatch: pytest.MonkeyP
     for name in [name for name in sys.modules if name.partition(".")[0] == "grpc"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "grpc", None)
+    # pyspark takes a program without a file, as the processes of pytest-xdist are, for its own doctests and ends it
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", __file__, raising=False)
     for name in [name for name in sys.modules if name.startswith("pyspark.sql.connect")]:
         monkeypatch.delitem(sys.modules, name)
     with socket.create_server(("127.0.0.1", 0)) as server, pytest.raises(DependencyError, match=r"peerscope\[spark\]"):
