@@ -131,28 +131,7 @@ def read_frr(lines: Sequence[Line], i: int, sink: Sink) -> int:
         inner = row["who"].partition("(")[2].rstrip(")")
         peer = next((text for text in (row["who"], inner) if is_address(text)), None)
         params = {"as": row["asn"], "since": row["up"], "in_queue": row["inq"], "out_queue": row["outq"]}
-        if peer is None:
-            params["peer"] = row["who"]
-        body = f"{state} {bgp_state}"
-        sink.record(
-            [line],
-            role="row",
-            family="status",
-            component="frr",
-            body=body,
-            message=text,
-            peer=peer,
-            params=params,
-        )
-        sink.state(
-            line,
-            observed_by="show protocols",
-            state=state,
-            bgp_state=bgp_state,
-            last_error=None,
-            protocol=None if peer else row["who"],
-            peer=peer,
-        )
+        sink.peer_row(line, component="frr", state=state, bgp_state=bgp_state, who=row["who"], peer=peer, params=params)
         return 1
     if text.startswith(_FRAMES):
         sink.frame(line, "frr")

@@ -113,14 +113,61 @@ class Sink:
         peer: str | None = None,
         since: str = "",
         kind: str = "",
+        node: str | None = None,
     ) -> None:
         """Add an observation of a session, seen at the snapshot's time; ``since`` is its SINCE cell, ``kind`` its
-        PEER TYPE."""
+        PEER TYPE, ``node`` whose end it is where that is not the host."""
         if kind:
             self.kinds[len(self.states)] = kind
         held = self._own(held_since, since)
         self.states.append(
-            State(self.now, self.host, protocol, peer, state, bgp_state, last_error, observed_by, line.offset, held)
+            State(
+                self.now,
+                node or self.host,
+                protocol,
+                peer,
+                state,
+                bgp_state,
+                last_error,
+                observed_by,
+                line.offset,
+                held,
+            )
+        )
+
+    def peer_row(
+        self,
+        line: Line,
+        *,
+        component: str,
+        state: str,
+        bgp_state: str,
+        who: str,
+        peer: str | None,
+        params: Mapping[str, str],
+        node: str | None = None,
+    ) -> None:
+        """Add the row of a speaker's table of peers: ``who`` as printed, ``peer`` where that is an address."""
+        self.record(
+            [line],
+            role="row",
+            family="status",
+            component=component,
+            body=f"{state} {bgp_state}",
+            message=line.bare,
+            node=node,
+            peer=peer,
+            params=params if peer else {**params, "peer": who},
+        )
+        self.state(
+            line,
+            observed_by="show protocols",
+            state=state,
+            bgp_state=bgp_state,
+            last_error=None,
+            protocol=None if peer else who,
+            peer=peer,
+            node=node,
         )
 
     def fact(self, line: Line, fact: str, value: str, node: str | None = None) -> None:

@@ -75,29 +75,17 @@ def _named(word: str) -> tuple[str, str]:
 
 def _row(line: Line, sink: Sink, who: str, word: str, params: dict[str, str], node: str | None = None) -> None:
     state, bgp_state = _named(word)
-    peer = address_only(who) or who if ":" in who and who.count(":") > 1 else address_only(who)
-    sink.record(
-        [line],
-        role="row",
-        family="status",
-        component=_component(sink.segment),
-        body=f"{state} {bgp_state}",
-        message=line.bare,
-        node=node,
-        peer=peer,
-        params=params if peer else {**params, "peer": who},
-    )
-    host, sink.host = sink.host, node or sink.host
-    sink.state(
+    peer = address_only(who) or (who if who.count(":") > 1 else None)
+    sink.peer_row(
         line,
-        observed_by="show protocols",
+        component=_component(sink.segment),
         state=state,
         bgp_state=bgp_state,
-        last_error=None,
-        protocol=None if peer else who,
+        who=who,
         peer=peer,
+        params=params,
+        node=node,
     )
-    sink.host = host
 
 
 def _component(segment: str) -> str:
