@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -54,6 +55,18 @@ def peerscope(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, st
         return code, told.out, told.err
 
     return run
+
+
+@pytest.fixture
+def store() -> Iterator[Any]:
+    """The object store in memory, empty before and after."""
+    memory = pytest.importorskip("fsspec", reason="no fsspec here: pip install 'peerscope[remote]'").filesystem(
+        "memory"
+    )
+    memory.store.clear()
+    yield memory
+    memory.store.clear()
+    memory.pseudo_dirs[:] = [""]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -27,15 +27,6 @@ fsspec = pytest.importorskip("fsspec", reason="no fsspec here: pip install 'peer
 LONG_AGO = datetime(2024, 1, 1, tzinfo=UTC)
 
 
-@pytest.fixture
-def store() -> Iterator[Any]:
-    memory = fsspec.filesystem("memory")
-    memory.store.clear()
-    yield memory
-    memory.store.clear()
-    memory.pseudo_dirs[:] = [""]
-
-
 def put(store: Any, name: str, data: bytes, moment: datetime = LONG_AGO) -> None:
     store.pipe_file(name, data)
     store.store[name].created = moment

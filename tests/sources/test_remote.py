@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import sys
 import tarfile
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,15 +19,6 @@ from pipeline.sources.objects import _url
 from pipeline.sources.remote import ObjectReader, checked, is_url, local_path, moment_of, status_of
 
 fsspec = pytest.importorskip("fsspec", reason="no fsspec here: pip install 'peerscope[remote]'")
-
-
-@pytest.fixture
-def store() -> Iterator[Any]:
-    memory = fsspec.filesystem("memory")
-    memory.store.clear()
-    yield memory
-    memory.store.clear()
-    memory.pseudo_dirs[:] = [""]
 
 
 def texts(*paths: str, settings: Settings | None = None) -> dict[str, bytes | str]:
