@@ -228,7 +228,8 @@ def losses_of(rows: list[tuple[Pair, list[End]]], starts: Ints) -> Losses:
     number = len(rows)
     frame = pl.DataFrame([(*end,) for end in ends], schema=ENDS, orient="row")
     names = sorted({name for pair, _ in rows for name in pair})
-    sides = np.array([[names.index(name) for name in pair] for pair, _ in rows], np.int64).reshape(-1, 2)
+    place = {name: k for k, name in enumerate(names)}
+    sides = np.array([[place[name] for name in pair] for pair, _ in rows], np.int64).reshape(-1, 2)
     return Losses(
         frame, np.cumsum(counts) - counts, names, (sides[:, 0], sides[:, 1]), np.arange(number), starts,
         np.full(number, np.iinfo(np.int64).min), np.zeros(number, np.bool_),

@@ -9,6 +9,7 @@ Whether an empty field of a resource means "all" or "none" is the resource's bus
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -25,12 +26,12 @@ _CALLS = ("has", "all", "global")
 
 
 @dataclass(frozen=True)
-class Selector:
+class Selector(ABC):
     """A parsed selector. ``matches`` evaluates it; ``str`` gives text that parses to an equal selector."""
 
+    @abstractmethod
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Whether an object with these labels is selected."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
