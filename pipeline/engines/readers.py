@@ -23,6 +23,7 @@ from pipeline.frames import conform, schema
 from pipeline.grammar import KIND, RULE_NUMBER, SAID
 from pipeline.inventory.bird_config import parse_bird_config
 from pipeline.inventory.documents import parse_documents
+from pipeline.native.library import available
 from pipeline.redact import redact, redact_expr, redact_series
 from pipeline.settings import Settings
 from pipeline.sources.birds import name_birds
@@ -128,7 +129,8 @@ def _read_alike(pieces: Sequence[Piece], settings: Settings, sieve: Sieve | None
 def _may_be_sifted(pieces: Sequence[Piece]) -> bool:
     """Container logs, a piece of each, that do not say by their place which BIRD daemon speaks."""
     return (
-        pieces[0].identity.chain == ("cri",)
+        available()
+        and pieces[0].identity.chain == ("cri",)
         and len({piece.src for piece in pieces}) == len(pieces)
         and all(piece.service not in ("bird", "bird6") for piece in pieces)
     )

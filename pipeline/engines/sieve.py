@@ -1,10 +1,11 @@
 """Lines whose kind is known are not read again: most are only counted, the others get what their kind is said to be.
 
 Lines are told apart by their *kind*: the text behind the stamps with every token that holds a digit wiped, the key of
-the grammar's shapes. The first line of a kind is read as any other, by the readers and the grammar, and all lines of
-its kind get the same answer. That holds only where the kind decides the answer, so everything else is left to be
-read: other layouts than BIRD's and logrus', lines that may go on with the one before, words that may stand for
-secrets, lines without a time and the neighbours they take it from. The facts are those that reading would have given.
+the grammar's shapes, which follows from the wording that ``native.wordings`` finds. The first line of a kind is read
+as any other, by the readers and the grammar, and all lines of its kind get the same answer. That holds only where
+the kind decides the answer, so everything else is left to be read: other layouts than BIRD's and logrus', lines that
+may go on with the one before, words that may stand for secrets, lines without a time and the neighbours they take it
+from. The facts are those that reading would have given.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,11 +21,13 @@ import polars as pl
 from pipeline.engines.facts import LOUD
 from pipeline.frames import schema
 from pipeline.grammar import RULE_NUMBER, Ruleset
-from pipeline.grammar.shape import BEGINNINGS, SHAPE_CHARS
-from pipeline.redact import HIDDEN_WORDS, TELLING
+from pipeline.native.counts import Counts, Quiet, count_quiet
+from pipeline.native.wordings import DATE_WIDTH, NO_HEAD, SURELY_FOUR, TELLING, Scanned, Wordings, scan
+from pipeline.native.words import openings, words_of
+from pipeline.redact import HIDDEN_WORDS
+from pipeline.redact import TELLING as TELLING_WORDS
 from pipeline.sources.birds import FOUR, SIX
 from pipeline.sources.lines import Text
-from pipeline.sources.stamped import DATE_WIDTH, MINUTE, Heads, container_heads, dated
 from pipeline.sources.times import UTC_US
 
 COUNTED = schema(
@@ -48,19 +50,13 @@ _SAID = schema(
         "category": pl.String, "severity": pl.String, RULE_NUMBER: pl.Int32,
     }
 )  # fmt: skip
-# Kinds remembered between calls: real fleets have some hundreds; the bound is for hostile ones.
-_REMEMBERED = 50_000
+MINUTE = 60_000_000
 # The keys of lines whose head is told by the key alone; the digit of bird6 is hidden there.
 _LOGRUS = re.compile(r"\[[A-Z]+\]\[<\*>(?:/<\*>)*\] (?:[a-z-]+/)?[A-Za-z_.<>-]+ (?:<\*>|<nil>):")
 _BIRD = re.compile(r"bird\x07?: (?:[^<b]|b[^i])")
 _NAMES = "Mesh_|Node_|Global_|bird"
 _PLACE = r"^\[[A-Z]+\]\[[^\]]+\] (?:[a-z0-9-]+/)?(\S+ [^\s:]+):"
-# how nearly all lines with a neighbour's name begin: cheaper to look for than such a name anywhere
-_SURELY_FOUR = r"^bird: (?:Mesh|Node|Global)_[0-9]{1,3}_[0-9]{1,3}_[0-9]{1,3}_[0-9]{1,3}[^0-9A-Za-z_]"
-_SECRET = re.compile(TELLING)
-# what a wiped token may hold, what looks like one, and words that the cheap keys do not protect
-_UNSURE = "|".join([HIDDEN_WORDS, r"<\*>", *BEGINNINGS])
-_MANY_GROUPS = 1 << 24
+_SECRET = re.compile(TELLING_WORDS)
 
 
 class Verdict(NamedTuple):
@@ -81,7 +77,6 @@ class Verdict(NamedTuple):
 
 
 UNREAD = Verdict()
-_FLAGS = 5
 #: Reads single lines (the columns of lines, each with its own ``src``) as ``parse`` does, up to the rule.
 Reader = Callable[[pl.DataFrame], pl.DataFrame]
 
@@ -110,7 +105,18 @@ class Sieve:
         self._telling = frozenset(telling)
         self._placed = frozenset(placed)
         self._examples = examples
-        self._known: dict[tuple[bool, str], Verdict] = {}
+        self._words = words_of(ruleset)
+        before = "|".join(re.escape(text) for text in openings(ruleset.protected))
+        # what may tell of a secret, what looks like a wiped token, and digits that a word before them may protect
+        self._unsure = re.compile(f"{HIDDEN_WORDS}|<\\*>|(?:{before})\\0".encode())
+        self._forget()
+
+    def _forget(self) -> None:
+        self._wordings = Wordings()
+        self._kind_of = np.array([-1])
+        self._unsure_of = np.array([True])
+        self._numbers: dict[tuple[bool, str], int] = {}
+        self._verdicts: list[Verdict] = [UNREAD]
 
     def sift(self, text: Text, ranges: Mapping[int, tuple[int, int | None]], read: Reader) -> Sifted:
         """Tell quiet lines from the others.
@@ -118,50 +124,79 @@ class Sieve:
         ``ranges`` has, for each source, the offsets from and up to which lines are its own; the others are around
         it for what its records go on with.
         """
-        heads = container_heads(text.octets, text.begin, text.width)
-        end = text.begin + text.width
-        rows = np.flatnonzero(heads.plain & (end - heads.begin < SHAPE_CHARS))
-        if len(rows) * 2 < len(text):
+        if self._wordings.full:
+            self._forget()
+        heads = scan(text.octets, text.begin, text.width, self._words, self._wordings)
+        if np.count_nonzero(heads.wording >= 0) * 2 < len(text):
             return UNSIFTED
-        stamped = dated(text.octets, heads.begin[rows], end[rows])
-        rests = text.texts(rows, heads.begin[rows] + np.where(stamped, DATE_WIDTH, 0))
-        numbers, keys = _numbered(self._ruleset.shape_keys(rests, trimmed=True))
-        kind = np.full(len(text), -1)
-        kind[rows] = numbers * 2 + stamped
-        verdicts = [*self._verdicts(keys, kind, text, read), UNREAD]
-        sure, quiet, placed, bird, names = (np.array([v[n] for v in verdicts])[kind] for n in range(_FLAGS))
-        telling = rests.str.contains(_UNSURE).to_numpy()
-        sure[rows] &= ~telling
-        only_four = not _six_may_speak(rests.filter(names[rows])) and not _six_may_speak(text.frame(kind < 0)["raw"])
+        self._learn(text, heads, read)
+        kind = self._kind_of[heads.wording]
+        sure, quiet, bird, names = (self._flags(flag)[kind] for flag in ("sure", "quiet", "bird", "names"))
+        sure &= ~self._unsure_of[heads.wording] & (heads.said & TELLING == 0)
+        named = np.flatnonzero(names & (kind >= 0) & (heads.said & SURELY_FOUR == 0))
+        only_four = not _six_may_speak(text.texts(named, heads.begin[named])) and not _six_may_speak(
+            text.frame(kind < 0)["raw"]
+        )
         if not only_four:
             sure &= ~bird
         _leave_neighbours(sure, heads, text.src)
         mine = sure & _inside(text, ranges)
         quiet &= mine
-        _tell_examples(quiet, kind, text.src, self._examples)
-        _tell_places(quiet, np.flatnonzero(quiet & placed), text, heads)
-        counted = _count(text.src[quiet], heads.ts[quiet], kind[quiet], verdicts)
-        told = _told(np.flatnonzero(mine & ~quiet), kind, verdicts, text, heads)
+        counted = self._count(text, heads, kind, quiet)
+        told = _told(np.flatnonzero(mine & ~quiet), kind, self._verdicts, text, heads)
         return Sifted(counted, told, np.flatnonzero(~sure), only_four)
 
-    def _verdicts(self, keys: list[str], kind: np.ndarray, text: Text, read: Reader) -> list[Verdict]:
-        """A verdict for each number of a kind: two for a key, without and with a date before it."""
-        named = [(stamped, key) for key in keys for stamped in (False, True)]
-        first = _first_of(kind, len(named))
-        new = [n for n in np.flatnonzero(first >= 0).tolist() if named[n] not in self._known]
-        hopeful = [n for n in new if (_LOGRUS if named[n][0] else _BIRD).match(named[n][1])]
-        found = {n: Verdict(names=re.search(_NAMES, named[n][1]) is not None) for n in new}
+    def _flags(self, name: str) -> np.ndarray:
+        """A flag of the verdicts, by the number of the kind."""
+        return np.array([getattr(verdict, name) for verdict in self._verdicts])
+
+    def _count(self, text: Text, heads: Scanned, kind: np.ndarray, quiet: np.ndarray) -> pl.DataFrame:
+        """Counts (``COUNTED``) of quiet lines; those that are wanted whole lose ``quiet``."""
+        placed = np.zeros(len(text), bool)
+        lines = Quiet(text.src, heads.ts, kind, heads.begin, text.begin + text.width, quiet, placed)
+        counts = count_quiet(text.octets, lines, self._flags("placed"), self._examples)
+        rows = np.flatnonzero(placed)
+        first = _first_of_places(text.src[rows], text.texts(rows, heads.begin[rows] + DATE_WIDTH))
+        quiet[rows[first]] = False
+        again = np.delete(rows, first)
+        ts = heads.ts[again]
+        alone = Counts(text.src[again], kind[again], ts // MINUTE * MINUTE, np.ones(len(again), np.int64), ts, ts)
+        return _counted([counts, alone], self._verdicts)
+
+    def _learn(self, text: Text, heads: Scanned, read: Reader) -> None:
+        """Find the kinds of wordings that were not seen before, and verdicts for kinds that were not.
+
+        Of both arrays and the list, the last entry is for lines without a wording.
+        """
+        known = len(self._kind_of) - 1
+        numbers = range(known, len(self._wordings))
+        if not numbers:
+            return
+        fresh = np.flatnonzero(heads.wording >= known)
+        first = fresh[np.unique(heads.wording[fresh], return_index=True)[1]]
+        dated = [self._wordings.is_dated(number) for number in numbers]
+        rests = text.texts(first, heads.begin[first] + np.where(dated, DATE_WIDTH, 0))
+        keys = list(zip(dated, self._ruleset.shape_keys(rests, trimmed=True).to_list(), strict=True))
+        new = {key: row for key, row in zip(keys[::-1], first[::-1].tolist(), strict=True) if key not in self._numbers}
+        self._judge(new, text, read)
+        kinds, unsure = self._kind_of[:-1].tolist(), self._unsure_of[:-1].tolist()
+        kinds += [self._numbers[key] for key in keys]
+        unsure += [self._unsure.search(self._wordings.text(number)) is not None for number in numbers]
+        self._kind_of, self._unsure_of = np.array([*kinds, -1]), np.array([*unsure, True])
+
+    def _judge(self, new: Mapping[tuple[bool, str], int], text: Text, read: Reader) -> None:
+        """Number new kinds, each with the row of one of its lines, and say what holds for them."""
+        names = list(new)
+        found = [Verdict(names=re.search(_NAMES, key) is not None) for _, key in names]
+        hopeful = [n for n, (stamped, key) in enumerate(names) if (_LOGRUS if stamped else _BIRD).match(key)]
         if hopeful:
-            lines = text.frame(first[np.array(hopeful)])
+            lines = text.frame(np.array([new[names[n]] for n in hopeful]))
             alone = read(lines.with_columns(src=pl.int_range(pl.len(), dtype=pl.UInt32)))
             for row in self._ruleset.judge(alone).iter_rows(named=True):
-                n = hopeful[row["src"]]
-                found[n] = self._verdict(stamped=named[n][0], key=named[n][1], row=row)
-        verdicts = [found[n] if n in found else self._known.get(name, UNREAD) for n, name in enumerate(named)]
-        if len(self._known) + len(found) > _REMEMBERED:
-            self._known = {}
-        self._known.update(islice(((named[n], verdict) for n, verdict in found.items()), _REMEMBERED))
-        return verdicts
+                stamped, key = names[n := hopeful[row["src"]]]
+                found[n] = self._verdict(stamped=stamped, key=key, row=row)
+        self._numbers.update(zip(names, range(len(self._numbers), len(self._numbers) + len(names)), strict=True))
+        self._verdicts[-1:] = [*found, UNREAD]
 
     def _verdict(self, stamped: bool, key: str, row: Mapping[str, Any]) -> Verdict:
         bird = row["component"] == "bird"
@@ -179,13 +214,6 @@ class Sieve:
         return Verdict(sure=True, quiet=quiet, placed=row["rule"] in self._placed, bird=bird, names=names, said=said)
 
 
-def _numbered(keys: pl.Series) -> tuple[np.ndarray, list[str]]:
-    """A number for each row, and the distinct texts in the order of their numbers."""
-    categories = pl.Categories.random()
-    coded = keys.cast(pl.Categorical(categories))
-    return coded.to_physical().to_numpy().astype(np.int64), categories.to_series().to_list()
-
-
 def _may_be_doubled(key: str) -> bool:
     """Two daemons may write the same to one pipe, and it comes as one line: such a text is looked at itself."""
     half = len(key) // 2
@@ -195,22 +223,21 @@ def _may_be_doubled(key: str) -> bool:
 
 def _six_may_speak(lines: pl.Series) -> bool:
     """Whether any of the lines is bird6's by what it names: ``birds`` would then look around the others."""
-    lines = lines.filter(~lines.str.contains(_SURELY_FOUR))
     return bool(lines.filter(~lines.str.contains(FOUR)).str.contains(SIX).any())
 
 
-def _leave_neighbours(sure: np.ndarray, heads: Heads, src: np.ndarray) -> None:
+def _leave_neighbours(sure: np.ndarray, heads: Scanned, src: np.ndarray) -> None:
     """Lines that another one may go on with, and those around one without a head, are left to be read with it.
 
     A line that may not begin a record goes on with the nearest one before it in its stream that does; a line without
     a head may be a piece of the next one, and take its time from either side.
     """
-    place, n = np.arange(len(sure)), len(sure)
-    bare = np.flatnonzero(~heads.plain)
+    place, n, plain = np.arange(len(sure)), len(sure), heads.begin != NO_HEAD
+    bare = np.flatnonzero(~plain)
     near: list[tuple[np.ndarray, np.ndarray]] = []
     for stream in (0, 1):
-        mine = heads.plain & (heads.stream == stream)
-        asking = np.flatnonzero(~heads.plain | (mine & ~sure))
+        mine = plain & (heads.stream == stream)
+        asking = np.flatnonzero(~plain | (mine & ~sure))
         if len(asking) and mine.any():
             near.append((asking, np.maximum.accumulate(np.where(mine & sure, place, -1))[asking]))
         if len(bare) and mine.any():
@@ -222,41 +249,10 @@ def _leave_neighbours(sure: np.ndarray, heads: Heads, src: np.ndarray) -> None:
         sure[found[src[found] == src[asking]]] = False
 
 
-def _tell_examples(quiet: np.ndarray, kind: np.ndarray, src: np.ndarray, examples: int) -> None:
-    """The first quiet lines of each kind and source are kept whole."""
-    rows = np.flatnonzero(quiet)
-    if not len(rows):
-        return
-    width = int(kind.max()) + 1
-    source = np.cumsum(np.diff(src[rows], prepend=src[rows[0]]) != 0)
-    group = source * width + kind[rows]
-    for _ in range(examples):
-        first = _first_of(group, width * (int(source[-1]) + 1))
-        first = first[first >= 0]
-        quiet[rows[first]] = False
-        group = group.copy()
-        group[first] = -1
-
-
-def _tell_places(quiet: np.ndarray, rows: np.ndarray, text: Text, heads: Heads) -> None:
-    """Of lines that tell the version by where they stand in the source of their program, the first of each place."""
-    if not len(rows):
-        return
-    places = pl.DataFrame(
-        {"src": text.src[rows], "at": text.texts(rows, heads.begin[rows] + DATE_WIDTH).str.extract(_PLACE, 1)}
-    )
-    first = places.with_row_index().unique(["src", "at"], keep="first")["index"]
-    quiet[rows[first.to_numpy()]] = False
-
-
-def _first_of(group: np.ndarray, size: int) -> np.ndarray:
-    """The place of the first row of each group, -1 for a group without rows; rows of group -1 have none."""
-    if size > _MANY_GROUPS:
-        named, places = np.unique(group, return_index=True)
-        return places[named >= 0]
-    first = np.full(size + 1, -1)
-    first[group[::-1]] = np.arange(len(group))[::-1]
-    return first[:-1]
+def _first_of_places(src: np.ndarray, texts: pl.Series) -> np.ndarray:
+    """Which of some lines are the first of their source that tell their place in the source of their program."""
+    places = pl.DataFrame({"src": src, "at": texts.str.extract(_PLACE, 1)}).with_row_index()
+    return places.unique(["src", "at"], keep="first")["index"].to_numpy()
 
 
 def _inside(text: Text, ranges: Mapping[int, tuple[int, int | None]]) -> np.ndarray:
@@ -271,14 +267,15 @@ def _inside(text: Text, ranges: Mapping[int, tuple[int, int | None]]) -> np.ndar
     return inside
 
 
-def _count(src: np.ndarray, ts: np.ndarray, kind: np.ndarray, verdicts: Sequence[Verdict]) -> pl.DataFrame:
-    if not len(src):
+def _counted(parts: Sequence[Counts], verdicts: Sequence[Verdict]) -> pl.DataFrame:
+    """Counts with what is said of their kinds, a row for each source, minute and kind."""
+    lines = pl.concat(pl.DataFrame(part._asdict()) for part in parts)
+    if lines.is_empty():
         return NO_COUNTS
-    lines = pl.DataFrame({"src": src, "minute": ts // MINUTE * MINUTE, "kind": kind, "ts": ts})
-    counts = lines.group_by("src", "minute", "kind").agg(
-        events=pl.len().cast(pl.UInt64), first_ts=pl.col("ts").min(), last_ts=pl.col("ts").max()
+    sums = lines.group_by("src", "minute", "kind").agg(
+        pl.col("events").sum(), first_ts=pl.col("first_ts").min(), last_ts=pl.col("last_ts").max()
     )
-    counts = counts.join(_said(verdicts), on="kind", how="left")
+    counts = sums.join(_said(verdicts), on="kind", how="left")
     return counts.with_columns(_time(name) for name in ("minute", "first_ts", "last_ts")).select(
         pl.col(name).cast(kind) for name, kind in COUNTED.items()
     )
@@ -293,7 +290,7 @@ def _time(name: str) -> pl.Expr:
     return pl.col(name).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
 
 
-def _told(rows: np.ndarray, kind: np.ndarray, verdicts: Sequence[Verdict], text: Text, heads: Heads) -> pl.DataFrame:
+def _told(rows: np.ndarray, kind: np.ndarray, verdicts: Sequence[Verdict], text: Text, heads: Scanned) -> pl.DataFrame:
     """Records of lines of which all but their own words is known."""
     if not len(rows):
         return NO_RECORDS

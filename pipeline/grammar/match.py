@@ -11,6 +11,7 @@ import polars as pl
 
 from pipeline.errors import RulesetError
 from pipeline.grammar.fields import FIELD_SCHEMA, extract
+from pipeline.grammar.literals import Needed
 from pipeline.grammar.model import UNCLASSIFIED, Category, Explanation, Rule
 from pipeline.grammar.rules import BUILT_IN, Grammar, read_grammar
 
@@ -59,6 +60,11 @@ class Ruleset:
             return self._by_id[rule_id]
         except KeyError:
             raise RulesetError(f"no rule {rule_id}; `Ruleset.rules` lists them") from None
+
+    @property
+    def protected(self) -> tuple[str, ...]:
+        """Words that keep their digits in shapes, and prefixes (those without a digit) that stay before a mark."""
+        return self._grammar.shaper.words
 
     def shape_keys(self, bodies: pl.Series, *, trimmed: bool = False) -> pl.Series:
         """A text for each body, equal where the shapes are; cheaper than the shape itself (see ``Shaper.keys``)."""
@@ -156,13 +162,18 @@ class Ruleset:
         found = dict.fromkeys(pairs, _NO_RULE)
         for family in dict.fromkeys(family for family, _ in pairs):
             shapes = [shape for name, shape in pairs if name == family]
-            order = self._grammar.families.get(family, ())
+            possible: set[int] = set().union(*map(self._needed.may_match, shapes))
+            order = [n for n in self._grammar.families.get(family, ()) if n in possible]
             # All rules at once: Polars compiles and runs them side by side, and shapes are few.
             asked = {str(n): pl.col("shape").str.contains(self.rules[n].shape_pattern) for n in order}
             hits = pl.DataFrame({"shape": shapes}, {"shape": pl.String}).select(**asked)
             for number in reversed(order):
                 found.update(((family, shapes[i]), number) for i in hits[str(number)].arg_true())
         return found
+
+    @cached_property
+    def _needed(self) -> Needed:
+        return Needed([rule.shape_pattern for rule in self.rules])
 
     def _remember(self, found: dict[tuple[str, str], int]) -> None:
         if len(self._known) + len(found) > _REMEMBERED:

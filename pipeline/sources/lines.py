@@ -18,12 +18,12 @@ import polars as pl
 import pyarrow as pa
 
 from pipeline.frames import schema
+from pipeline.native.lines import find_lines
 
 LINES_SCHEMA = schema({"src": pl.UInt32, "offset": pl.UInt64, "length": pl.UInt32, "raw": pl.String})
 _BOM = b"\xef\xbb\xbf"
 _INLINE = 12  # bytes that an Arrow string view holds itself
 _LENGTHS = 0xFFFFFFFF
-_BLOCK = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -118,10 +118,8 @@ def _split(chunks: Sequence[Chunk]) -> Text:
     ended = [chunk.data if chunk.data.endswith(b"\n") else chunk.data + b"\n" for chunk in chunks]
     buffer = ended[0] if len(ended) == 1 else b"".join(ended)
     octets = np.frombuffer(buffer, np.uint8)
-    stops = _line_ends(octets)
-    starts = np.empty_like(stops)
-    starts[0] = 0
-    starts[1:] = stops[:-1] + 1
+    starts, width = find_lines(octets)
+    stops = np.append(starts[1:], len(octets)) - 1
     # everything below is per chunk: how many lines it has, where it begins in the buffer and in its source
     ends = np.cumsum([len(data) for data in ended])
     last = np.searchsorted(stops, ends - 1)
@@ -130,11 +128,12 @@ def _split(chunks: Sequence[Chunk]) -> Text:
     shift = np.array([chunk.offset for chunk in chunks]) - at
     length = stops - starts + 1
     length[last] += [chunk.tail - (len(data) - len(chunk.data)) for chunk, data in zip(chunks, ended, strict=True)]
-    begins = starts.copy()
+    offset = (starts + np.repeat(shift, count)).astype(np.uint64)
+    begins = starts
     for chunk, first in zip(chunks, last - count + 1, strict=True):
         if chunk.offset == 0 and chunk.data.startswith(_BOM):
             begins[first] += len(_BOM)
-    width = stops - begins - ((octets[stops - 1] == 13) & (stops > begins))
+            width[first] -= len(_BOM)
     places = [
         before + at
         for before, data in zip(ends - [len(d) for d in ended], ended, strict=True)
@@ -148,18 +147,12 @@ def _split(chunks: Sequence[Chunk]) -> Text:
         buffer,
         octets,
         np.repeat(np.array([chunk.src for chunk in chunks], np.uint32), count),
-        (starts + np.repeat(shift, count)).astype(np.uint64),
+        offset,
         np.minimum(length, _LENGTHS).astype(np.uint32),
         begins,
         width,
         mended,
     )
-
-
-def _line_ends(octets: np.ndarray) -> np.ndarray:
-    """Places of the newlines; looked for in blocks that stay in the processor's cache."""
-    blocks = range(0, len(octets), _BLOCK)
-    return np.concatenate([np.flatnonzero(octets[start : start + _BLOCK] == 10) + start for start in blocks])
 
 
 def _views(buffer: bytes, octets: np.ndarray, starts: np.ndarray, width: np.ndarray) -> pa.Array:

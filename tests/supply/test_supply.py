@@ -53,12 +53,12 @@ def test_the_sbom_is_a_cyclonedx_document_and_always_the_same() -> None:
 def build(folder: Path) -> dict[str, Path]:
     """Wheel and sdist built from a copy of the sources at ``folder``, as from a clean checkout."""
     source = folder / "source"
-    ignore = shutil.ignore_patterns("__pycache__", "*.duckdb", ".pytest_cache")
+    ignore = shutil.ignore_patterns("__pycache__", "*.duckdb", ".pytest_cache", "*.so")
     source.mkdir(parents=True)
     for name in ("pipeline", "jobs", "app", "sql", "tests"):
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, source / name, ignore=ignore)
-    for name in ("pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md"):
+    for name in ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE", "CHANGELOG.md"):
         shutil.copy(ROOT / name, source / name)
     env = os.environ | {"SOURCE_DATE_EPOCH": "1734480000"}
     words = [sys.executable, "-m", "hatchling", "build", "-d", str(folder / "dist")]

@@ -1,0 +1,365 @@
+/* What is done with each byte or line of a log: lines, stamps, wordings, counts.
+ *
+ * lines.py, wordings.py and counts.py say what the results mean and make the structures, whose fields are all of eight
+ * bytes. Nothing is allocated here, and nothing is read outside of octets[0 .. length).
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+enum { PLAIN, CONTROL, PUNCTUATION, LETTER, DIGIT };             /* what a byte is to a token */
+enum { WORD = 1, PREFIX = 2, SECRET = 4, OPENING = 8 };          /* what an automaton's state says (words.py) */
+enum { TELLING = 1, SURELY_FOUR = 2 };                           /* what else a line's words are */
+enum { NO_HEAD = -1, NO_WORDING = -1 };
+enum { UNDATED = 1, DATED = 2, MARK = 0 };
+enum { HEAD_REACH = 64, HEAD_NARROWEST = 32, DATE_WIDTH = 24, STEPS = 64, TEXT_BYTES = 4096 };
+#define MINUTE 60000000LL
+
+/* Goes up with every change of what library.py and its users know of this file. */
+const int32_t peerscope_scan_version = 1;
+
+typedef struct {
+    const uint8_t *classes;  /* 256: the class of each byte */
+    const uint8_t *fold;     /* 256: the column of each byte */
+    const int32_t *step;     /* step[state + column]: the next state */
+    const uint8_t *says;
+    const int32_t *longest;
+    int64_t silent;          /* states below say nothing */
+} words_t;
+
+typedef struct {
+    int32_t *slots;          /* hash table of numbers, -1 where free; its size is mask + 1 */
+    uint64_t *hashes;
+    int64_t *sizes;
+    int64_t *places;
+    uint64_t *pool;
+    int64_t mask, room, pool_room, count, used;
+} wordings_t;
+
+typedef struct {
+    int64_t *ts;
+    int64_t *begin;
+    int64_t *wording;
+    uint8_t *stream;
+    uint8_t *said;
+} scanned_t;
+
+/* ---- heads ---- */
+
+static int64_t number(const uint8_t *at, int digits) {
+    int64_t value = 0;
+    for (int n = 0; n < digits; n++) {
+        unsigned digit = at[n] - '0';
+        if (digit > 9) return -1;
+        value = value * 10 + digit;
+    }
+    return value;
+}
+
+/* Days from 1970-01-01: https://howardhinnant.github.io/date_algorithms.html#days_from_civil */
+static int64_t days(int64_t year, int64_t month, int64_t day) {
+    year -= month <= 2;
+    int64_t era = year / 400, of_era = year - era * 400;
+    int64_t of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
+}
+
+/* Microseconds since 1970 of "YYYY-MM-DDTHH:MM", -1 where that is no time. */
+static int64_t minute_of(const uint8_t *at) {
+    static const int64_t lengths[] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    int64_t year = number(at, 4), month = number(at + 5, 2), day = number(at + 8, 2);
+    int64_t hour = number(at + 11, 2), minute = number(at + 14, 2);
+    bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    if (at[4] != '-' || at[7] != '-' || at[10] != 'T' || at[13] != ':') return -1;
+    if (year < 1970 || month < 1 || month > 12 || day < 1 || day > lengths[month - 1]) return -1;
+    if ((month == 2 && day == 29 && !leap) || hour < 0 || hour > 23 || minute < 0 || minute > 59) return -1;
+    return ((days(year, month, day) * 24 + hour) * 60 + minute) * MINUTE;
+}
+
+/* The width of "Z" or "+08:00", 0 where it is neither; sets the microseconds east of UTC. */
+static int zone(const uint8_t *at, int64_t *east) {
+    if (at[0] == 'Z') return *east = 0, 1;
+    int64_t hours = number(at + 1, 2), minutes = number(at + 4, 2);
+    if ((at[0] != '+' && at[0] != '-') || at[3] != ':' || hours < 0 || minutes < 0) return 0;
+    *east = (at[0] == '-' ? -1 : 1) * (hours * 60 + minutes) * MINUTE;
+    return 6;
+}
+
+/* The width of "2024-12-18T07:00:00.123456789Z stdout F ", or NO_HEAD; at least HEAD_REACH bytes can be read. */
+static int64_t container_head(const uint8_t *at, int64_t width, int64_t *ts, uint8_t *stream) {
+    if (width < HEAD_NARROWEST || at[16] != ':' || at[19] != '.') return NO_HEAD;
+    int64_t minute = minute_of(at), second = number(at + 17, 2), micros = 0, unit = 1000000, east;
+    if (minute < 0 || second < 0 || second > 59) return NO_HEAD;
+    int place = 20;
+    for (; place < 29 && (unsigned)(at[place] - '0') <= 9; place++) micros += (unit /= 10) * (at[place] - '0');
+    int wide = zone(at + place, &east);
+    if (place == 20 || wide == 0) return NO_HEAD;
+    place += wide;
+    bool err = memcmp(at + place, " stderr F ", 10) == 0;
+    if ((!err && memcmp(at + place, " stdout F ", 10) != 0) || place + 10 > width) return NO_HEAD;
+    *ts = minute + second * 1000000 + micros - east;
+    *stream = err;
+    return place + 10;
+}
+
+/* Whether a text begins with "2024-12-18 07:00:00.123 " (logrus). */
+static bool is_dated(const uint8_t *at, int64_t width) {
+    static const char form[] = "0000-00-00 00:00:00.000 ";
+    if (width < DATE_WIDTH) return false;
+    for (int n = 0; n < DATE_WIDTH; n++) {
+        bool fits = form[n] == '0' ? (unsigned)(at[n] - '0') <= 9 : at[n] == form[n] || (n == 19 && at[n] == ',');
+        if (!fits) return false;
+    }
+    return true;
+}
+
+/* Whether a text begins as nearly all with a neighbour's name do: "bird: Mesh_10_0_0_1:". */
+static bool surely_four(const words_t *words, const uint8_t *at, const uint8_t *end) {
+    if (end - at < 16 || memcmp(at, "bird: ", 6) != 0) return false;
+    at += 6;
+    if (memcmp(at, "Mesh_", 5) == 0 || memcmp(at, "Node_", 5) == 0) at += 5;
+    else if (memcmp(at, "Global_", 7) == 0) at += 7;
+    else return false;
+    for (int part = 0; part < 4; part++) {
+        const uint8_t *first = at;
+        while (at < end && words->classes[*at] == DIGIT) at++;
+        if (at == first || at - first > 3 || at == end) return false;
+        if (part < 3 && *at++ != '_') return false;
+    }
+    return *at != '_' && words->classes[*at] < LETTER;
+}
+
+/* ---- wordings ---- */
+
+static bool has_digit(const words_t *words, const uint8_t *at, const uint8_t *end) {
+    for (; at < end; at++)
+        if (words->classes[*at] == DIGIT) return true;
+    return false;
+}
+
+/* Whether a digit from `begin` on surely belongs to no protected word, however these overlap. */
+static bool uncovered(const words_t *words, const uint8_t *first, const uint8_t *begin, const uint8_t *end) {
+    uint8_t covered[TEXT_BYTES] = {0};
+    int64_t state = 0;
+    for (const uint8_t *at = first; at < end; at++) {
+        state = words->step[state + words->fold[*at]];
+        for (int64_t back = 0; back < words->longest[state]; back++) covered[at - first - back] = 1;
+    }
+    for (const uint8_t *at = begin; at < end; at++)
+        if (words->classes[*at] == DIGIT && !covered[at - first]) return true;
+    return false;
+}
+
+/* Wipe a token with a digit, which stands behind the draft, from the end of the last prefix in it on; the new size of
+ * the draft. It stays as it is where digits of protected words may be all that it has. */
+static int64_t wipe(const words_t *words, const uint8_t *first, const uint8_t *end, bool letters, uint8_t *draft,
+                    int64_t size, bool *telling) {
+    const uint8_t *begin = first;
+    int said = 0;
+    int64_t state = 0;
+    for (const uint8_t *at = first; letters && at < end; at++) {
+        state = words->step[state + words->fold[*at]];
+        if (state < words->silent) continue;
+        int here = words->says[state];
+        said |= at + 1 == end ? here : here & ~OPENING;
+        if (here & PREFIX) begin = at + 1;
+    }
+    *telling |= (said & SECRET) != 0;
+    bool kept = (said & OPENING) || ((said & WORD) && !uncovered(words, first, begin, end));
+    if (kept || (begin != first && !has_digit(words, begin, end))) begin = end;
+    size += begin - first;
+    if (begin == end) return size;
+    if (begin == first && draft[size - 1] == ',' && draft[size - 2] == MARK)
+        size--; /* lists are one mark */
+    else
+        draft[size++] = MARK;
+    const uint8_t *last = end;
+    while (last > begin && words->classes[last[-1]] == PUNCTUATION) last--;
+    while (last < end) draft[size++] = *last++;
+    return size;
+}
+
+/* Draft the wording of a text: its size, 0 where it has none. */
+static int64_t draft_of(const words_t *words, const uint8_t *at, const uint8_t *end, uint8_t *draft, bool *telling) {
+    int64_t size = 2;
+    while (at < end) {
+        uint8_t class = words->classes[*at];
+        if (class == CONTROL) return 0;
+        if (class == PLAIN) {
+            draft[size++] = *at++;
+            continue;
+        }
+        const uint8_t *first = at;
+        unsigned classes = 0;
+        for (; at < end && (class = words->classes[*at]) >= PUNCTUATION; at++) {
+            classes |= 1u << class;
+            draft[size + (at - first)] = *at;
+        }
+        if (classes & 1u << DIGIT)
+            size = wipe(words, first, at, classes & 1u << LETTER, draft, size, telling);
+        else
+            size += at - first;
+    }
+    return size;
+}
+
+/* The number of a wording, a new one as long as there is room. The draft has room for a word behind its end. */
+static int64_t number_of(wordings_t *seen, uint8_t *draft, int64_t size) {
+    int64_t words = size / 8 + 1;
+    uint64_t drafted[(TEXT_BYTES + 64) / 8], hash = (uint64_t)size;
+    memset(draft + size, 0, 8);
+    memcpy(drafted, draft, (size_t)words * 8);
+    for (int64_t n = 0; n < words; n++) {
+        hash = (hash ^ drafted[n]) * 0x9E3779B97F4A7C15u;
+        hash ^= hash >> 29;
+    }
+    int64_t slot = (int64_t)(hash & (uint64_t)seen->mask);
+    for (int step = 0; step < STEPS; step++, slot = (slot + 1) & seen->mask) {
+        int64_t known = seen->slots[slot];
+        if (known < 0) {
+            if (seen->count == seen->room || seen->used + words > seen->pool_room) return NO_WORDING;
+            known = seen->count++;
+            seen->slots[slot] = (int32_t)known;
+            seen->hashes[known] = hash;
+            seen->sizes[known] = size;
+            seen->places[known] = seen->used;
+            memcpy(seen->pool + seen->used, drafted, (size_t)words * 8);
+            seen->used += words;
+            return known;
+        }
+        if (seen->hashes[known] == hash && seen->sizes[known] == size &&
+            memcmp(seen->pool + seen->places[known], drafted, (size_t)words * 8) == 0)
+            return known;
+    }
+    return NO_WORDING;
+}
+
+/* ---- lines ---- */
+
+/* Where lines begin and how wide they are without their end (LF or CR LF); how many there are. Every line ends with LF.
+ * With `begin` NULL they are only counted. */
+int64_t peerscope_lines(const uint8_t *octets, int64_t length, int64_t *begin, int64_t *width) {
+    int64_t lines = 0;
+    const uint8_t *at = octets, *end = octets + length, *stop;
+    for (; at < end && (stop = memchr(at, '\n', (size_t)(end - at))) != NULL; at = stop + 1, lines++) {
+        if (begin == NULL) continue;
+        begin[lines] = at - octets;
+        width[lines] = stop - at - (stop > at && stop[-1] == '\r');
+    }
+    return lines;
+}
+
+/* Lines of `width` bytes from `begin` on; see wordings.py. */
+void peerscope_scan(const uint8_t *octets, int64_t length, const int64_t *begin, const int64_t *width, int64_t lines,
+                    const words_t *words, wordings_t *seen, scanned_t *found) {
+    uint8_t draft[TEXT_BYTES + 64];
+    for (int64_t n = 0; n < lines; n++) {
+        found->ts[n] = 0;
+        found->stream[n] = found->said[n] = 0;
+        found->begin[n] = NO_HEAD;
+        found->wording[n] = NO_WORDING;
+        if (begin[n] + HEAD_REACH > length) continue;
+        const uint8_t *at = octets + begin[n], *end = at + width[n];
+        int64_t head = container_head(at, width[n], &found->ts[n], &found->stream[n]);
+        if (head == NO_HEAD) continue;
+        at += head;
+        found->begin[n] = at - octets;
+        if (end - at >= TEXT_BYTES) continue;
+        bool dated = is_dated(at, end - at), telling = false;
+        draft[0] = 1; /* never a mark: nothing stands before the text */
+        draft[1] = dated ? DATED : UNDATED;
+        int64_t size = draft_of(words, at + (dated ? DATE_WIDTH : 0), end, draft, &telling);
+        if (!size) continue;
+        found->wording[n] = number_of(seen, draft, size);
+        bool four = !dated && surely_four(words, at, end);
+        found->said[n] = (uint8_t)((telling ? TELLING : 0) | (four ? SURELY_FOUR : 0));
+    }
+}
+
+/* ---- counts ---- */
+
+typedef struct {
+    const uint32_t *src;
+    const int64_t *ts;
+    const int64_t *kind;
+    const int64_t *begin;    /* where the text begins, with its date */
+    const int64_t *end;
+    uint8_t *quiet;
+    uint8_t *place;          /* set for lines whose place differs from that of the line of their kind before */
+} quiet_t;
+
+/* What is known of each kind within its source, and the minute that is being counted. */
+typedef struct {
+    const uint8_t *placed;
+    int64_t *src;            /* -1 at first */
+    int64_t *examples;
+    int64_t *row;            /* -1: no minute yet */
+    int64_t *place;          /* where the latest place stands; -1: none yet */
+    int64_t *wide;
+} kinds_t;
+
+typedef struct {
+    uint32_t *src;
+    int64_t *kind;
+    int64_t *minute;
+    int64_t *events;
+    int64_t *first_ts;
+    int64_t *last_ts;
+} counts_t;
+
+/* The width of what stands between "[INFO][77] " and the colon behind the line of a source file; sets its begin. */
+static int64_t place_of(const uint8_t *at, const uint8_t *end, const uint8_t **begin) {
+    while (at < end && !(at[0] == ']' && at + 1 < end && at[1] == ' ')) at++;
+    *begin = at = at + 2 < end ? at + 2 : end;
+    while (at < end && *at != ' ') at++;
+    for (at += at < end; at < end && *at != ':' && *at != ' ' && *at != '\t';) at++;
+    return at - *begin;
+}
+
+/* Count quiet lines by source, minute and kind; returns the number of rows, several of one minute where lines are not
+ * in the order of time. Not counted are the first `examples` lines of a kind in its source, which lose `quiet`, and
+ * those with another place than the one before. There is room for a row a line. */
+int64_t peerscope_count(const uint8_t *octets, int64_t lines, quiet_t *of, kinds_t *kinds, int64_t examples,
+                        counts_t *out) {
+    int64_t rows = 0;
+    for (int64_t n = 0; n < lines; n++) {
+        int64_t kind = of->kind[n];
+        if (!of->quiet[n]) continue;
+        if (kinds->src[kind] != of->src[n]) {
+            kinds->src[kind] = of->src[n];
+            kinds->examples[kind] = 0;
+            kinds->row[kind] = kinds->place[kind] = -1;
+        }
+        if (kinds->examples[kind] < examples) {
+            kinds->examples[kind]++;
+            of->quiet[n] = 0;
+            continue;
+        }
+        if (kinds->placed[kind]) {
+            const uint8_t *here;
+            int64_t wide = place_of(octets + of->begin[n] + DATE_WIDTH, octets + of->end[n], &here);
+            int64_t known = kinds->place[kind];
+            bool same = known >= 0 && kinds->wide[kind] == wide && memcmp(here, octets + known, (size_t)wide) == 0;
+            kinds->place[kind] = here - octets;
+            kinds->wide[kind] = wide;
+            if (!same) {
+                of->place[n] = 1;
+                continue;
+            }
+        }
+        int64_t over = of->ts[n] % MINUTE, minute = of->ts[n] - over - (over < 0 ? MINUTE : 0);
+        int64_t row = kinds->row[kind];
+        if (row < 0 || out->minute[row] != minute) {
+            kinds->row[kind] = row = rows++;
+            out->src[row] = of->src[n];
+            out->kind[row] = kind;
+            out->minute[row] = minute;
+            out->events[row] = 0;
+            out->first_ts[row] = out->last_ts[row] = of->ts[n];
+        }
+        out->events[row]++;
+        if (of->ts[n] < out->first_ts[row]) out->first_ts[row] = of->ts[n];
+        if (of->ts[n] > out->last_ts[row]) out->last_ts[row] = of->ts[n];
+    }
+    return rows;
+}
