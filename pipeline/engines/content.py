@@ -92,7 +92,7 @@ def blocks_of(stream: BinaryIO, size: int) -> Iterator[bytes]:
         yield block
 
 
-def digests_at(blocks: Iterator[bytes], ends: Sequence[int]) -> dict[int, bytes]:
+def digests_at(blocks: Iterator[bytes | memoryview], ends: Sequence[int]) -> dict[int, bytes]:
     """Digests of the first so many bytes for each of ``ends``; lengths that are not reached are left out."""
     found: dict[int, bytes] = {}
     wanted = sorted(set(ends))

@@ -116,13 +116,13 @@ class Growth:
             found = [prior for prior in found if prior.path == path]
         return sorted(found, key=lambda prior: prior.end)
 
-    def before(self, path: str, data: bytes) -> Prior | None:
-        """The longest stream that ``data`` begins with."""
-        known = [prior for prior in self.candidates(path, data) if 0 < prior.end <= len(data)]
+    def before(self, path: str, head: bytes, data: memoryview) -> Prior | None:
+        """The longest stream that ``data``, which begins with ``head``, begins with."""
+        known = [prior for prior in self.candidates(path, head) if 0 < prior.end <= len(data)]
         if not known:
             return None
         marks = digests_at(iter((data,)), [prior.end for prior in known])
-        return self.longest(path, data, known, marks)
+        return self.longest(path, head, known, marks)
 
     def longest(self, path: str, head: bytes, known: Sequence[Prior], digests: dict[int, bytes]) -> Prior | None:
         """The longest of the streams whose bytes have the digest that the file has at that length."""

@@ -10,7 +10,6 @@ import tempfile
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -43,6 +42,9 @@ class Handout:
         self._spool = tempfile.TemporaryDirectory(
             prefix="peerscope-", dir=_SHARED if os.access(_SHARED, os.W_OK) else None
         )
+        # files are used again: to overwrite memory takes a fraction of the time that getting it takes
+        self._free: list[str] = []
+        self._files = 0
 
     def submit(self, parts: Sequence[Part], size: int, take: Callable[[Parsed], None]) -> None:
         """Have an item of ``size`` bytes parsed; ``take`` is given its facts when their turn comes."""
@@ -50,10 +52,7 @@ class Handout:
 
         def step() -> None:
             parsed = future.result()
-            for part in parts:
-                if part.spool is not None:
-                    with suppress(FileNotFoundError):
-                        Path(part.spool).unlink()
+            self._free += sorted({part.spool for part in parts if part.spool is not None})
             take(parsed)
 
         self.wait(step)
@@ -69,11 +68,22 @@ class Handout:
         while self._waiting:
             self._waiting.popleft()()
 
-    def spooled(self, part: Part, data: bytes) -> Part:
-        """The part with its bytes in a file: cheaper than through a pipe."""
-        path = Path(self._spool.name, f"{part.src}-{part.offset}")
-        path.write_bytes(data)
-        return replace(part, data=None, spool=str(path))
+    def spooled(self, part: Part, data: bytes | memoryview, beside: Part | None = None) -> Part:
+        """The part with its bytes in a file, cheaper than through a pipe; behind those of another part of the item."""
+        if beside is not None and beside.spool is not None:
+            path, place = beside.spool, beside.spool_at + beside.spool_bytes
+        else:
+            path, place = self._free.pop() if self._free else self._new_file(), 0
+        with Path(path).open("r+b", buffering=0) as file:
+            file.seek(place)
+            size = file.write(data)
+        return replace(part, data=None, spool=path, spool_at=place, spool_bytes=size)
+
+    def _new_file(self) -> str:
+        self._files += 1
+        path = Path(self._spool.name, str(self._files))
+        path.touch()
+        return str(path)
 
     def close(self) -> None:
         """Remove what was spooled."""

@@ -32,7 +32,7 @@ UNREAD = "unread"
 
 @dataclass(frozen=True)
 class Part:
-    """Some bytes of a source: ``data``, or a ``spool`` file that holds them, or a range of the plain file ``path``.
+    """Some bytes of a source: ``data``, or a place in a ``spool`` file, or a range of the plain file ``path``.
 
     ``identity`` None: it is read from the data, which is then the whole source. ``size`` is that of the plain file;
     what stands before ``floor`` in it was read by an earlier run.
@@ -46,6 +46,8 @@ class Part:
     identity: Identity | None = None
     data: bytes | None = None
     spool: str | None = None
+    spool_at: int = 0
+    spool_bytes: int = 0
     offset: int = 0
     begin: int = 0
     end: int | None = None
@@ -53,6 +55,11 @@ class Part:
     size: int = 0
     floor: int = 0
     archive: str | None = None
+
+    @property
+    def held(self) -> int:
+        """Bytes that come with the part."""
+        return len(self.data) if self.data is not None else self.spool_bytes
 
 
 @dataclass(frozen=True)
@@ -112,8 +119,7 @@ def _piece(part: Part, settings: Settings) -> Piece:
         names.service, part.tz, part.reference, part.begin, part.end, part.tail,
     )  # fmt: skip
     if part.spool is not None:
-        file = Path(part.spool)
-        data = file.read_bytes()
+        data = spooled_bytes(part)
     elif part.data is not None:
         data = part.data
     else:
@@ -130,6 +136,13 @@ def _piece(part: Part, settings: Settings) -> Piece:
         known = part.identity or identify(window.data[:SNIFF_BYTES])
         return replace(piece, identity=known, data=window.data, offset=window.offset, end=window.end, tail=window.tail)
     return replace(piece, data=data, identity=part.identity or identify(data[:SNIFF_BYTES]))
+
+
+def spooled_bytes(part: Part) -> bytes:
+    """The bytes that lie in the part's spool file."""
+    with Path(part.spool or "").open("rb", buffering=0) as file:
+        file.seek(part.spool_at)
+        return file.read(part.spool_bytes)
 
 
 def _ready(facts: Facts, parts: Sequence[Part]) -> dict[str, pl.DataFrame]:

@@ -28,7 +28,7 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 
 from pipeline import __version__
-from pipeline.engines.items import Parsed, Part, run_item
+from pipeline.engines.items import Parsed, Part, run_item, spooled_bytes
 from pipeline.engines.local import InputOptions, Summary, ingest_with
 from pipeline.engines.staging import Staging, new_staging, staging_at
 from pipeline.errors import DependencyError, PeerscopeError, UsageError
@@ -164,6 +164,8 @@ class SparkTasks:
         """Lay an item into the staging folder; spooled bytes go with it."""
         del size
         carried = [_carrying(part) for part in parts]
+        for path in {part.spool for part in parts if part.spool is not None}:
+            os.truncate(path, 0)  # all items are handed out before the first is taken: memory is not for so many
         self._staging.put(f"{self._items}.item", pickle.dumps(carried, protocol=5))
         answer = _Answer(self, self._items)
         self._items += 1
@@ -202,12 +204,7 @@ class _Answer(Future[Parsed]):
 
 def _carrying(part: Part) -> Part:
     """A spool file lies on the driver: its bytes travel in the item."""
-    if part.spool is None:
-        return part
-    spool = Path(part.spool)
-    carried = replace(part, data=spool.read_bytes(), spool=None)
-    spool.unlink()
-    return carried
+    return part if part.spool is None else replace(part, data=spooled_bytes(part), spool=None)
 
 
 def _edition() -> str:

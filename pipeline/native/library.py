@@ -14,7 +14,7 @@ PATH = Path(__file__).with_name("_scan.so")
 _VERSION = 1  # of what scan.c and the modules around it agree on
 _POINTER, _NUMBER = ctypes.c_void_p, ctypes.c_int64
 _FUNCTIONS = {
-    "peerscope_lines": (_POINTER, _NUMBER, _POINTER, _POINTER),
+    "peerscope_lines": (_POINTER, _NUMBER, _POINTER, _POINTER, _NUMBER, _POINTER),
     "peerscope_scan": (_POINTER, _NUMBER, _POINTER, _POINTER, _NUMBER, _POINTER, _POINTER, _POINTER),
     "peerscope_count": (_POINTER, _NUMBER, _POINTER, _POINTER, _NUMBER, _POINTER),
 }

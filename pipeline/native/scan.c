@@ -236,16 +236,26 @@ static int64_t number_of(wordings_t *seen, uint8_t *draft, int64_t size) {
 
 /* ---- lines ---- */
 
-/* Where lines begin and how wide they are without their end (LF or CR LF); how many there are. Every line ends with LF.
- * With `begin` NULL they are only counted. */
-int64_t peerscope_lines(const uint8_t *octets, int64_t length, int64_t *begin, int64_t *width) {
+static uint8_t all_bits(const uint8_t *at, const uint8_t *end) {
+    uint8_t bits = 0;
+    while (at < end) bits |= *at++;
+    return bits;
+}
+
+/* Where lines begin and how wide they are without their end (LF or CR LF); every one ends with LF. Returns how many
+ * there are, and tells of the first `room` of them. Sets `plain` when all bytes are ASCII. */
+int64_t peerscope_lines(const uint8_t *octets, int64_t length, int64_t *begin, int64_t *width, int64_t room,
+                        int64_t *plain) {
     int64_t lines = 0;
+    uint8_t bits = 0;
     const uint8_t *at = octets, *end = octets + length, *stop;
     for (; at < end && (stop = memchr(at, '\n', (size_t)(end - at))) != NULL; at = stop + 1, lines++) {
-        if (begin == NULL) continue;
+        bits |= all_bits(at, stop);
+        if (lines >= room) continue;
         begin[lines] = at - octets;
         width[lines] = stop - at - (stop > at && stop[-1] == '\r');
     }
+    *plain = bits < 0x80;
     return lines;
 }
 

@@ -99,8 +99,6 @@ def trim_lines(lines: pl.DataFrame, line_bytes: int) -> pl.DataFrame:
 
 def _broken_at(data: bytes) -> list[int]:
     """Places in lines that are no UTF-8, one in each such line."""
-    if data.isascii():
-        return []
     found: list[int] = []
     view, start = memoryview(data), 0
     while start < len(data):
@@ -118,7 +116,7 @@ def _split(chunks: Sequence[Chunk]) -> Text:
     ended = [chunk.data if chunk.data.endswith(b"\n") else chunk.data + b"\n" for chunk in chunks]
     buffer = ended[0] if len(ended) == 1 else b"".join(ended)
     octets = np.frombuffer(buffer, np.uint8)
-    starts, width = find_lines(octets)
+    starts, width, plain = find_lines(octets)
     stops = np.append(starts[1:], len(octets)) - 1
     # everything below is per chunk: how many lines it has, where it begins in the buffer and in its source
     ends = np.cumsum([len(data) for data in ended])
@@ -137,6 +135,7 @@ def _split(chunks: Sequence[Chunk]) -> Text:
     places = [
         before + at
         for before, data in zip(ends - [len(d) for d in ended], ended, strict=True)
+        if not plain
         for at in _broken_at(data)
     ]
     mended = {}
