@@ -17,7 +17,9 @@ def schema(columns: Columns) -> pl.Schema:
 
 def conform(frame: pl.DataFrame, columns: pl.Schema) -> pl.DataFrame:
     """The frame with exactly the schema's columns, in order and type; absent columns are null."""
+    given = frame.schema
+    if all(given.get(name) == kind for name, kind in columns.items()):
+        return frame.select(columns.names())
     return frame.select(
-        (pl.col(name) if name in frame.columns else pl.lit(None)).cast(kind).alias(name)
-        for name, kind in columns.items()
+        (pl.col(name) if name in given else pl.lit(None)).cast(kind).alias(name) for name, kind in columns.items()
     )

@@ -242,7 +242,8 @@ def _log_states(spoken: pl.DataFrame) -> pl.DataFrame:
 def _log_facts(spoken: pl.DataFrame) -> pl.DataFrame:
     """Versions and names that programs print about their own node (rules whose params name a fact)."""
     event = pl.col("rule").str.starts_with("kube-event.")
-    said = spoken.filter(pl.col("rule").is_not_null() & (~pl.col("tabular") | event))
+    named = pl.col("params").str.contains_any([f'"{name}"' for name in NODE_FACT_PARAMS])
+    said = spoken.filter(named).filter(pl.col("rule").is_not_null() & (~pl.col("tabular") | event))
     # the line of the start says of which node the log is
     node = pl.coalesce("node", pl.when(pl.col("rule") == "startup.version").then(_param("node_name")))
     facts = []

@@ -6,6 +6,7 @@ To compile a pattern takes longer than to match it thousands of times, and few s
 from __future__ import annotations
 
 import re
+import warnings
 from collections import defaultdict
 from collections.abc import Sequence, Set
 from re import _constants, _parser  # type: ignore[attr-defined]  # the only parser of patterns in the library
@@ -38,7 +39,8 @@ def needed(pattern: str) -> tuple[str, ...]:
     The empty text, which is in all, where nothing is surely needed.
     """
     try:
-        found = _of_sequence(_parser.parse(pattern))
+        with warnings.catch_warnings(action="ignore", category=FutureWarning):  # of what Rust's dialect means already
+            found = _of_sequence(_parser.parse(pattern))
     except re.error:  # a pattern of Rust's dialect alone
         found = ()
     return tuple(text.lower() for text in found) or ("",)

@@ -211,8 +211,10 @@ static int64_t number_of(wordings_t *seen, uint8_t *draft, int64_t size) {
     memcpy(drafted, draft, (size_t)words * 8);
     for (int64_t n = 0; n < words; n++) {
         hash = (hash ^ drafted[n]) * 0x9E3779B97F4A7C15u;
-        hash ^= hash >> 29;
+        hash ^= hash >> 32;
     }
+    hash *= 0x9E3779B97F4A7C15u; /* the last bytes must reach the lowest bits, too */
+    hash ^= hash >> 32;
     int64_t slot = (int64_t)(hash & (uint64_t)seen->mask);
     for (int step = 0; step < STEPS; step++, slot = (slot + 1) & seen->mask) {
         int64_t known = seen->slots[slot];

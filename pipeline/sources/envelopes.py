@@ -50,10 +50,22 @@ def _detect_layer(lines: Sequence[str], outer: Sequence[str]) -> str | None:
     for envelope in ENVELOPES:
         if envelope.name in outer or _inside_syslog(envelope.name, outer):
             continue
-        hits = [match for line in lines if (match := _COMPILED[envelope.name].match(line))]
-        if len(hits) * 2 >= len(lines) and (not envelope.one_host or len({match["host"] for match in hits}) == 1):
+        hits = _hits(_COMPILED[envelope.name], lines)
+        if hits and (not envelope.one_host or len({match["host"] for match in hits}) == 1):
             return envelope.name
     return None
+
+
+def _hits(pattern: re.Pattern[str], lines: Sequence[str]) -> list[re.Match[str]]:
+    """Matches of the lines; none when less than half of them match."""
+    hits, misses = [], 0
+    for line in lines:
+        match = pattern.match(line)
+        if match:
+            hits.append(match)
+        elif (misses := misses + 1) * 2 > len(lines):
+            return []
+    return hits
 
 
 def _inside_syslog(name: str, outer: Sequence[str]) -> bool:

@@ -76,6 +76,8 @@ def sniff_json_lines(lines: Sequence[str]) -> str | None:
     counts: dict[str, int] = {}
     for line in lines:
         keys = _keys(line)
+        if not keys:
+            continue
         shape = next((shape for shape in SHAPES if keys.issuperset(shape.needs)), None)
         if shape:
             counts[shape.name] = counts.get(shape.name, 0) + 1

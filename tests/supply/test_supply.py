@@ -107,6 +107,9 @@ def test_the_wheel_runs_outside_the_checkout(built: dict[str, Path], tmp_path: P
         return done.stdout
 
     assert call("--version").strip() == f"peerscope {__version__}"
+    compiled = [program[0], "-c", "from pipeline.native.library import available; print(available())"]
+    fast = subprocess.run(compiled, cwd=tmp_path, env=env, capture_output=True, text=True, check=True)
+    assert fast.stdout.strip() == str(shutil.which("cc") is not None)
     where = [program[0], "-c", "import pipeline; print(pipeline.__file__)"]
     found = subprocess.run(where, cwd=tmp_path, env=env, capture_output=True, text=True, check=True)
     assert str(home) in found.stdout
