@@ -10,7 +10,7 @@ import polars as pl
 
 from pipeline.engines.archive import Archive
 from pipeline.engines.collect import Collector, InputOptions, Summary
-from pipeline.engines.content import content_id
+from pipeline.engines.content import content_id, hash_of
 from pipeline.engines.growing import Growth, Prior
 from pipeline.engines.handout import Handout, Parsers
 from pipeline.engines.items import Part
@@ -47,7 +47,9 @@ class Desk:
         self.known, self.sizes = set(known), set(known.values())
         self.handout = Handout(workers)
         self.collector = Collector(load, summary, self.refuse)
-        self.growth = Growth(load.connection, memory, settings, self._identity_of, options.node is not None)
+        self.new_digest = hash_of(load.connection)
+        given = options.node is not None
+        self.growth = Growth(load.connection, memory, settings, self._identity_of, self.new_digest, given)
         self._next = 0
 
     def recall(self, path: str, status: FileStatus) -> bool:

@@ -20,7 +20,7 @@ from typing import BinaryIO
 
 import duckdb
 
-from pipeline.engines.content import digests_at
+from pipeline.engines.content import Digest, NewDigest, digests_at
 from pipeline.errors import MissingInputError
 from pipeline.settings import Settings
 from pipeline.sources.discover import Source, walk_sources
@@ -75,8 +75,10 @@ class Growth:
         memory: FileMemory,
         settings: Settings,
         identify: Identify,
+        new_digest: NewDigest,
         node_given: bool = False,
     ) -> None:
+        self._new_digest = new_digest
         self._memory = memory
         self._settings = settings
         self._identify = identify
@@ -121,7 +123,7 @@ class Growth:
         known = [prior for prior in self.candidates(path, head) if 0 < prior.end <= len(data)]
         if not known:
             return None
-        marks = digests_at(iter((data,)), [prior.end for prior in known])
+        marks = digests_at(iter((data,)), [prior.end for prior in known], self._new_digest)
         return self.longest(path, head, known, marks)
 
     def longest(self, path: str, head: bytes, known: Sequence[Prior], digests: dict[int, bytes]) -> Prior | None:
@@ -133,7 +135,7 @@ class Growth:
         return None
 
     def skip(
-        self, path: str, head: bytes, read: Callable[[], bytes], digest: blake2b
+        self, path: str, head: bytes, read: Callable[[], bytes], digest: Digest
     ) -> tuple[Prior | None, Callable[[], bytes]]:
         """Read past what is known of a stream; the function returned reads the rest, ``digest`` follows it.
 
@@ -190,7 +192,7 @@ class Growth:
         with suppress(MissingInputError):
             for source in walk_sources([place], self._settings):
                 if isinstance(source, Source) and source.path == place:
-                    return digests_at(_blocks(source.stream), [size]).get(size)
+                    return digests_at(_blocks(source.stream), [size], self._new_digest).get(size)
         return None
 
 

@@ -18,10 +18,10 @@ from typing import BinaryIO
 from pipeline.engines.collect import Large, described
 from pipeline.engines.content import (
     WHOLE_FAMILIES,
+    Digest,
     blocks_of,
     digests_at,
     digests_of_file,
-    new_digest,
     read_some,
     whole_blocks,
 )
@@ -68,7 +68,7 @@ class LargeSources:
         if source.plain and source.size is not None and identity.family not in WHOLE_FAMILIES:
             self._read_ranges(source, part, head)
             return
-        hasher = new_digest()
+        hasher = self._desk.new_digest()
         large = self._open(part, 0)
         size = self._hand_out(self._unpacked(source, part, head, hasher), large)
         large.row = replace(large.row, bytes_read=size)
@@ -89,7 +89,7 @@ class LargeSources:
             if is_fresh(source, self._desk.settings):
                 size = self._desk.waits(finished_end(file, size, self._desk.settings.item_bytes), size)
             begun = [prior for prior in self._desk.growth.candidates(part.path, head) if 0 < prior.end <= size]
-            digests = digests_at(blocks_of(file, size), [*(prior.end for prior in begun), size])
+            digests = digests_at(blocks_of(file, size), [*(prior.end for prior in begun), size], self._desk.new_digest)
             if self._desk.identity(part.names, digests[size]) in self._desk.known:
                 self._desk.summary.files_known += 1
                 return
@@ -111,7 +111,8 @@ class LargeSources:
             with suppress(OSError):  # what cannot be read is told at its end
                 size = self._desk.waits(finished_size(source.path, size, self._desk.settings.item_bytes), size)
         begun = [prior for prior in self._desk.growth.candidates(part.path, head) if 0 < prior.end <= size]
-        hashed = self._hasher.submit(digests_of_file, _again(source), [prior.end for prior in begun], size)
+        ends = [prior.end for prior in begun]
+        hashed = self._hasher.submit(digests_of_file, _again(source), ends, size, self._desk.new_digest)
         whole = _digests(hashed).get(size) if size in self._sizes else None
         if whole is not None and self._desk.identity(part.names, whole) in self._desk.known:
             self._desk.summary.files_known += 1
@@ -174,17 +175,17 @@ class LargeSources:
             end = min(begin + step, size)
             yield replace(part, begin=begin, end=end, size=size, floor=first), end - begin
 
-    def _unpacked(self, source: Source, part: Part, head: bytes, digest: object) -> Iterator[tuple[Part, int]]:
+    def _unpacked(self, source: Source, part: Part, head: bytes, digest: Digest) -> Iterator[tuple[Part, int]]:
         """Parts of what must be unpacked here, spooled; a document comes whole."""
         assert part.identity is not None
         settings = self._desk.settings
         if part.identity.family in WHOLE_FAMILIES:
-            digest.update(head)  # type: ignore[attr-defined]
-            for offset, data in whole_blocks(source, head, settings, digest):  # type: ignore[arg-type]
+            digest.update(head)
+            for offset, data in whole_blocks(source, head, settings, digest):
                 yield self._desk.handout.spooled(replace(part, offset=offset, begin=offset), data), len(data)
             return
 
-        prior, read = self._desk.growth.skip(part.path, head, lambda: read_some(source), digest)  # type: ignore[arg-type]
+        prior, read = self._desk.growth.skip(part.path, head, lambda: read_some(source), digest)
         self._begun[part.src] = prior
         base = prior.end if prior else 0
         for window in stream_windows(read, b"", settings.item_bytes, self._context, settings.line_bytes):

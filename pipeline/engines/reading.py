@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 
-from pipeline.engines.content import new_digest, read_some
+from pipeline.engines.content import read_some
 from pipeline.engines.desk import Desk
 from pipeline.engines.endings import finished, is_fresh
 from pipeline.engines.growing import Prior, goes_on
@@ -89,7 +89,7 @@ class Reading:
         if not self._desk.tell_damage(source):
             return
         size, read = len(data), self._finished(source, data)
-        digest = new_digest()
+        digest = self._desk.new_digest()
         digest.update(data[:read])
         part = self._desk.part(source)
         identity = self._desk.identity(part.names, digest.digest())

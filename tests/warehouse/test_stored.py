@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.engines.content import hash_of
 from pipeline.warehouse.migrate import known_version, schema_version
 from pipeline.warehouse.publish import PUBLISHED, publish
 from pipeline.warehouse.reader import open_snapshot
@@ -43,3 +44,18 @@ def test_the_columns_are_those_of_a_new_warehouse(tmp_path: Path) -> None:
     query = "SELECT table_name, column_name, data_type, comment FROM duckdb_columns() WHERE NOT internal ORDER BY ALL"
     with Warehouse.open(unpack("0.1.0", tmp_path / "old")) as old, Warehouse.open(tmp_path / "new") as new:
         assert old.frame(query).equals(new.frame(query))
+
+
+def test_a_stored_warehouse_goes_on_with_its_hash(tmp_path: Path) -> None:
+    """What it read would be read again if its content were told by another one."""
+    with Warehouse.open(unpack("0.1.0", tmp_path / "old")) as old, Warehouse.open(tmp_path / "new") as new:
+        names = [warehouse.frame("FROM content_hash")["name"].item() for warehouse in (old, new)]
+        hashes = [hash_of(warehouse.connection)() for warehouse in (old, new)]
+    assert names == ["blake2b", "blake3"]
+    for digest in hashes:
+        digest.update(b"peerscope")
+        follows = digest.copy()
+        digest.update(memoryview(b"!"))
+        assert len(digest.digest()) == 16
+        assert digest.digest() != follows.digest()
+    assert hashes[0].digest() != hashes[1].digest()
