@@ -51,8 +51,12 @@ _SAID = schema(
     }
 )  # fmt: skip
 MINUTE = 60_000_000
-# The keys of lines whose head is told by the key alone; the digit of bird6 is hidden there.
-_LOGRUS = re.compile(r"\[[A-Z]+\]\[<\*>(?:/<\*>)*\] (?:[a-z-]+/)?[A-Za-z_.<>-]+ (?:<\*>|<nil>):")
+# Lines of a wording that are read before its kind is asked for: names without a digit make wordings of a few lines.
+_OFTEN = 8
+# The keys of lines whose head is told by the key (and the Go file, whose name may hold a digit) alone; the digit of
+# bird6 is hidden there.
+_LOGRUS = re.compile(r"\[[A-Z]+\]\[<\*>(?:/<\*>)*\] (?:[a-z-]+/)?(?:[A-Za-z_.<>-]+|<\*>) (?:<\*>|<nil>):")
+_FILE = r"^\[[A-Z]+\]\[[^\]]*\] (?:[a-z-]+/)?([\w.-]+\.go) "
 _BIRD = re.compile(r"bird\x07?: (?:[^<b]|b[^i])")
 _NAMES = "Mesh_|Node_|Global_|bird"
 _PLACE = r"^\[[A-Z]+\]\[[^\]]+\] (?:[a-z0-9-]+/)?(\S+ [^\s:]+):"
@@ -77,6 +81,8 @@ class Verdict(NamedTuple):
 
 
 UNREAD = Verdict()
+#: A kind: whether it stands behind a date, its key, and the Go file that said it.
+Name = tuple[bool, str, str | None]
 #: Reads single lines (the columns of lines, each with its own ``src``) as ``parse`` does, up to the rule.
 Reader = Callable[[pl.DataFrame], pl.DataFrame]
 
@@ -113,9 +119,10 @@ class Sieve:
 
     def _forget(self) -> None:
         self._wordings = Wordings()
+        self._lines = np.zeros(0, np.int64)
         self._kind_of = np.array([-1])
         self._unsure_of = np.array([True])
-        self._numbers: dict[tuple[bool, str], int] = {}
+        self._numbers: dict[Name, int] = {}
         self._verdicts: list[Verdict] = [UNREAD]
 
     def sift(self, text: Text, ranges: Mapping[int, tuple[int, int | None]], read: Reader) -> Sifted:
@@ -164,36 +171,39 @@ class Sieve:
         return _counted([counts, alone], self._verdicts)
 
     def _learn(self, text: Text, heads: Scanned, read: Reader) -> None:
-        """Find the kinds of wordings that were not seen before, and verdicts for kinds that were not.
+        """Find the kinds of wordings that have come often enough to pay for it, and verdicts for new kinds.
 
-        Of both arrays and the list, the last entry is for lines without a wording.
+        Of the arrays and the list, the last entry is for lines without a wording.
         """
-        known = len(self._kind_of) - 1
-        numbers = range(known, len(self._wordings))
-        if not numbers:
+        size = len(self._wordings)
+        counts = np.bincount(heads.wording + 1, minlength=size + 1)[1:]
+        self._lines = _grown(self._lines, size, 0) + counts
+        self._kind_of = _grown(self._kind_of[:-1], size + 1, -1)
+        self._unsure_of = _grown(self._unsure_of[:-1], size + 1, True)
+        asked = np.flatnonzero((self._kind_of[:-1] < 0) & (self._lines >= _OFTEN) & (counts > 0))
+        if not len(asked):
             return
-        fresh = np.flatnonzero(heads.wording >= known)
-        first = fresh[np.unique(heads.wording[fresh], return_index=True)[1]]
+        first = _first_of(heads.wording, size)[asked]
+        numbers = asked.tolist()
         dated = [self._wordings.is_dated(number) for number in numbers]
         rests = text.texts(first, heads.begin[first] + np.where(dated, DATE_WIDTH, 0))
-        keys = list(zip(dated, self._ruleset.shape_keys(rests, trimmed=True).to_list(), strict=True))
+        shapes, files = self._ruleset.shape_keys(rests, trimmed=True), rests.str.extract(_FILE)
+        keys = list(zip(dated, shapes.to_list(), files.to_list(), strict=True))
         new = {key: row for key, row in zip(keys[::-1], first[::-1].tolist(), strict=True) if key not in self._numbers}
         self._judge(new, text, read)
-        kinds, unsure = self._kind_of[:-1].tolist(), self._unsure_of[:-1].tolist()
-        kinds += [self._numbers[key] for key in keys]
-        unsure += [self._unsure.search(self._wordings.text(number)) is not None for number in numbers]
-        self._kind_of, self._unsure_of = np.array([*kinds, -1]), np.array([*unsure, True])
+        self._kind_of[asked] = [self._numbers[key] for key in keys]
+        self._unsure_of[asked] = [bool(self._unsure.search(self._wordings.text(number))) for number in numbers]
 
-    def _judge(self, new: Mapping[tuple[bool, str], int], text: Text, read: Reader) -> None:
+    def _judge(self, new: Mapping[Name, int], text: Text, read: Reader) -> None:
         """Number new kinds, each with the row of one of its lines, and say what holds for them."""
         names = list(new)
-        found = [Verdict(names=re.search(_NAMES, key) is not None) for _, key in names]
-        hopeful = [n for n, (stamped, key) in enumerate(names) if (_LOGRUS if stamped else _BIRD).match(key)]
+        found = [Verdict(names=re.search(_NAMES, key) is not None) for _, key, _ in names]
+        hopeful = [n for n, name in enumerate(names) if _is_hopeful(*name)]
         if hopeful:
             lines = text.frame(np.array([new[names[n]] for n in hopeful]))
             alone = read(lines.with_columns(src=pl.int_range(pl.len(), dtype=pl.UInt32)))
             for row in self._ruleset.judge(alone).iter_rows(named=True):
-                stamped, key = names[n := hopeful[row["src"]]]
+                stamped, key, _ = names[n := hopeful[row["src"]]]
                 found[n] = self._verdict(stamped=stamped, key=key, row=row)
         self._numbers.update(zip(names, range(len(self._numbers), len(self._numbers) + len(names)), strict=True))
         self._verdicts[-1:] = [*found, UNREAD]
@@ -212,6 +222,14 @@ class Sieve:
         )
         said = tuple(row[name] for name in _SAID)
         return Verdict(sure=True, quiet=quiet, placed=row["rule"] in self._placed, bird=bird, names=names, said=said)
+
+
+def _is_hopeful(dated: bool, key: str, file: str | None) -> bool:
+    """Whether a kind may decide what is read in its lines."""
+    if not dated:
+        return _BIRD.match(key) is not None
+    head = _LOGRUS.match(key)
+    return head is not None and ("<*>" not in head[0].partition("] ")[2].rpartition(" ")[0] or file is not None)
 
 
 def _may_be_doubled(key: str) -> bool:
@@ -253,6 +271,17 @@ def _first_of_places(src: np.ndarray, texts: pl.Series) -> np.ndarray:
     """Which of some lines are the first of their source that tell their place in the source of their program."""
     places = pl.DataFrame({"src": src, "at": texts.str.extract(_PLACE, 1)}).with_row_index()
     return places.unique(["src", "at"], keep="first")["index"].to_numpy()
+
+
+def _first_of(numbers: np.ndarray, size: int) -> np.ndarray:
+    """Where each number below ``size`` comes first (-1: nowhere); negative numbers stand for nothing."""
+    first = np.full(size + 1, -1)
+    first[numbers[::-1]] = np.arange(len(numbers))[::-1]
+    return first[:-1]
+
+
+def _grown(array: np.ndarray, size: int, fill: int) -> np.ndarray:
+    return np.append(array, np.full(size - len(array), fill, array.dtype))
 
 
 def _inside(text: Text, ranges: Mapping[int, tuple[int, int | None]]) -> np.ndarray:

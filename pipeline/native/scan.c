@@ -165,7 +165,8 @@ static int64_t wipe(const words_t *words, const uint8_t *first, const uint8_t *e
         if (here & PREFIX) begin = at + 1;
     }
     *telling |= (said & SECRET) != 0;
-    bool kept = (said & OPENING) || ((said & WORD) && !uncovered(words, first, begin, end));
+    bool file = end - first > 3 && memcmp(end - 3, ".go", 3) == 0; /* tells the component */
+    bool kept = file || (said & OPENING) || ((said & WORD) && !uncovered(words, first, begin, end));
     if (kept || (begin != first && !has_digit(words, begin, end))) begin = end;
     size += begin - first;
     if (begin == end) return size;
