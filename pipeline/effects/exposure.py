@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+import numpy as np
 import polars as pl
 
 from pipeline.effects.losses import PAIR, losses_of, merged, observed_stretches, with_incidents
+from pipeline.findings.columns import coded, micros
 from pipeline.sessions.facts import TIME
 
 SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
@@ -51,16 +53,10 @@ def build_exposure(tables: Tables) -> pl.DataFrame:
     losses = with_incidents(placed, tables["incidents"])
     epochs = _sizes(tables["group_sizes"], places, tables["bgp_groups"])
     versions = _versions(tables["nodes"])
-    known = (
-        merged(stretches, PAIR)
-        .group_by([*PAIR, "run"]).agg(pl.col("start").min(), pl.col("end").max())
-        .join(places, on=PAIR, how="inner").with_columns(sign=pl.lit(1))
-    )  # fmt: skip
-    planned = losses.filter("planned").select(*PAIR, "start", end="until").join(places, on=PAIR)
-    off = merged(planned, PAIR).group_by([*PAIR, "run"]).agg(pl.col("start").min(), pl.col("end").max()).join(
-        places, on=PAIR
-    )  # fmt: skip
-    pieces = pl.concat([known, off.with_columns(sign=pl.lit(-1))], how="diagonal_relaxed")
+    known = merged(stretches).frame.join(places, on=PAIR, how="inner").with_columns(sign=pl.lit(1))
+    planned = losses.filter("planned").select(*PAIR, "start", end="until")
+    off = merged(planned).frame.join(places, on=PAIR).with_columns(sign=pl.lit(-1))
+    pieces = pl.concat([known, off], how="diagonal_relaxed")
     hours = _hours(_cut(_cut(pieces, epochs, "hub"), versions, "client"))
     failed = _counts(losses.filter(~pl.col("planned")), epochs, versions)
     return _table(hours, failed)
@@ -79,8 +75,9 @@ def _places(stretches: pl.DataFrame, groups: pl.DataFrame) -> pl.DataFrame:
 
     A session has one group at all times: that which had it last.
     """
-    pairs = stretches.select(*PAIR, "near", "far").unique()
-    ways = pl.concat([pairs, pairs.select(*PAIR, near="far", far="near")]).unique()
+    pairs = stretches.select(*PAIR, "cluster", "near", "far").unique(PAIR)
+    turned = pairs.filter(pl.col("near") != pl.col("far")).select(*PAIR, "cluster", near="far", far="near")
+    ways = pl.concat([pairs, turned])
     named = groups.with_columns(until=pl.col("valid_to").fill_null(_OPEN))
     hubs = _ever(named.filter(pl.col("kind") != "mesh"), "reflectors").rename({"reflectors": "near"})
     members = _ever(named, "members")
@@ -97,13 +94,23 @@ def _places(stretches: pl.DataFrame, groups: pl.DataFrame) -> pl.DataFrame:
         .join(mesh.select("cluster", "group_name", far="near"), on=["cluster", "group_name", "far"], how="semi")
         .with_columns(role=pl.lit("mesh"))
     )
-    order = pl.col("role").replace_strict({r: n for n, r in enumerate(_ROLES)}, return_dtype=pl.Int8)
-    return (
-        pl.concat([clients, between, meshed], how="vertical_relaxed")
-        .sort(order, "until", "group_name", "near", descending=[False, True, False, False])
-        .unique(PAIR, keep="first", maintain_order=True)
-        .select(*PAIR, "group_name", "role", hub="near", client="far")
+    return _first(pl.concat([clients, between, meshed], how="vertical_relaxed")).select(
+        *PAIR, "cluster", "group_name", "role", hub="near", client="far"
     )
+
+
+def _first(found: pl.DataFrame) -> pl.DataFrame:
+    """The first place of each session: by role, by the end of its time in the group, by group, by hub."""
+    role = coded(found["role"])
+    order = {name: number for number, name in enumerate(_ROLES)}
+    roles = np.array([order.get(name, 0) for name in role.values])[role.codes]
+    untils, until = np.unique(-micros(found["until"]), return_inverse=True)
+    group, near = coded(found["group_name"]), coded(found["near"])
+    key = ((roles * len(untils) + until) * len(group.values) + group.codes) * len(near.values) + near.codes
+    pair = found["pair"].to_numpy()
+    least = np.full(int(pair.max(initial=-1)) + 1, np.iinfo(np.int64).max)
+    np.minimum.at(least, pair, key)
+    return found.filter(pl.Series(key == least[pair])).unique(PAIR)
 
 
 def _ever(groups: pl.DataFrame, names: str) -> pl.DataFrame:
@@ -203,14 +210,13 @@ def _hours(pieces: pl.DataFrame) -> pl.DataFrame:
 def _counts(losses: pl.DataFrame, epochs: pl.DataFrame, versions: pl.DataFrame) -> pl.DataFrame:
     """Losses and incidents for each cell and category; an incident counts where its first loss was."""
     points = losses.with_columns(end=pl.col("start") + pl.duration(microseconds=1)).drop("until")
-    placed = _cut(_cut(points, epochs, "hub"), versions, "client")
-    keyed = pl.concat([placed.with_columns(category=pl.lit(ANY)), placed])
-    order = ["start", "pair"]
-    first = pl.int_range(pl.len()).over("cluster", "category", "incident") == 0
-    return (
-        keyed.sort(order).with_columns(first=first)
-        .group_by([*KEYS, "category"]).agg(failures=pl.len(), incidents=pl.col("first").sum())
-    )  # fmt: skip
+    placed = _cut(_cut(points, epochs, "hub"), versions, "client").sort("start", *PAIR)
+    first = pl.col("incident").is_first_distinct()
+    of_category = pl.struct("category", "incident").is_first_distinct()
+    keyed = pl.concat([
+        placed.with_columns(category=pl.lit(ANY), first=first), placed.with_columns(first=of_category)
+    ])  # fmt: skip
+    return keyed.group_by([*KEYS, "category"]).agg(failures=pl.len(), incidents=pl.col("first").sum())
 
 
 def _table(hours: pl.DataFrame, failed: pl.DataFrame) -> pl.DataFrame:

@@ -7,17 +7,23 @@ leave numerator and denominator together.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+import numpy as np
 import polars as pl
 
+from pipeline.findings.columns import NEVER, Ints, coded, micros, numbered, span
 from pipeline.findings.failures import ENDS_TOLERANCE, PATIENCE, SETTLING, STARTUP
 from pipeline.sessions.facts import TIME
 from pipeline.sessions.reasons import BARE, SOFT
 
 PLANNED_CAUSES = ("planned_restart", "peer_deconfigured", "startup_transient")
 """Causes of incidents that somebody meant, or that are the normal course of a start."""
-PAIR = ["cluster", "pair"]
+PAIR = ["pair"]
+"""The number of a session among those of all clusters, in order of cluster and names: compared faster than texts."""
 UP, DOWN = "up", "down"
-_SEPARATOR = "\x1f"
 
 
 def observed_stretches(intervals: pl.DataFrame) -> pl.DataFrame:
@@ -29,18 +35,27 @@ def observed_stretches(intervals: pl.DataFrame) -> pl.DataFrame:
     """
     latest = pl.max_horizontal("started_at", "ended_at").max().over("cluster")
     far = pl.coalesce("peer_node", "peer")
-    return (
+    known = (
         _observed(intervals).with_columns(end=pl.coalesce("ended_at", latest), far=far, last=latest)
         .filter(
             pl.col("state").is_in([UP, DOWN]) & pl.col("started_at").is_not_null() & pl.col("node").is_not_null()
             & pl.col("far").is_not_null()
         )
         .select(
-            "cluster", pl.concat_list("node", "far").list.sort().list.join(_SEPARATOR).alias("pair"),
-            near="node", far="far", state="state", category="category", how_started="how_started",
+            "cluster", near="node", far="far", state="state", category="category", how_started="how_started",
             how_ended="how_ended", start="started_at", end="end", last="last",
         )
     )  # fmt: skip
+    return known.with_columns(pair=pl.Series(_pairs(known), dtype=pl.Int64))
+
+
+def _pairs(known: pl.DataFrame) -> Ints:
+    """For each stretch the number of its session: of the cluster and the two names, in whichever order."""
+    clusters, names = coded(known["cluster"]), coded(pl.concat([known["near"], known["far"].rename("near")]))
+    near, far = names.codes[: known.height], names.codes[known.height :]
+    width = len(names.values)
+    return np.unique((clusters.codes * width + np.minimum(near, far)) * width + np.maximum(near, far),
+                     return_inverse=True)[1].astype(np.int64)  # fmt: skip
 
 
 def _observed(intervals: pl.DataFrame) -> pl.DataFrame:
@@ -65,47 +80,76 @@ def _observed(intervals: pl.DataFrame) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def merged(pieces: pl.DataFrame, keys: list[str], slack: pl.Expr | None = None) -> pl.DataFrame:
-    """Join pieces (start, end: not null) of one key that touch or lie within ``slack``; adds their number ``run``."""
-    ordered = pieces.sort([*keys, "start", "end"])
-    # ends as ranks above those of the keys before: one pass for all keys, where a window for each would take seconds
-    begins = pl.struct(keys) != pl.struct(keys).shift(1)
-    ranked = ordered.select("start", begins.fill_null(True).cum_sum().cast(pl.Int64).alias("key"),
-                            rank=pl.col("end").rank("dense").cast(pl.Int64).fill_null(0))  # fmt: skip
-    above = pl.col("key") * (ordered.height + 1)
-    reach = ((above + pl.col("rank")).cum_max().shift(1) - above).alias("rank")
-    ends = ordered.select(pl.col("end").drop_nulls().unique().sort()).with_row_index("rank", 1).cast({"rank": pl.Int64})
-    reached = ranked.select("start", "key", reach).join(ends, on="rank", how="left", maintain_order="left")
-    apart = pl.col("start") > (pl.col("end") if slack is None else pl.col("end") + slack)
-    runs = reached.select("key", total=apart.fill_null(False).cum_sum().cast(pl.Int64))
-    first = pl.when(pl.col("key") != pl.col("key").shift(1).fill_null(0)).then("total").forward_fill()
-    return ordered.with_columns(runs.select((pl.col("total") - first).cast(pl.UInt32).alias("run")).to_series())
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """Pieces of time in the order of session and time; those from ``first[k]`` on are one, up to the next."""
+
+    pieces: pl.DataFrame
+    start: Ints
+    end: Ints
+    first: Ints
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        """Pair, start and end of each run."""
+        return pl.DataFrame({
+            "pair": self.pieces["pair"].gather(self.first), "start": self.pieces["start"].gather(self.first),
+            "end": self.moments(np.maximum.reduceat(self.end, self.first)) if len(self.first) else self.pieces["end"],
+        })  # fmt: skip
+
+    @staticmethod
+    def moments(times: Ints) -> pl.Series:
+        """Microseconds as times."""
+        return pl.Series(times, dtype=pl.Int64).cast(TIME)
+
+
+def merged(pieces: pl.DataFrame, slack: timedelta = timedelta(0)) -> Runs:
+    """Join pieces (pair, start, end: not null) of one session that touch or lie within ``slack``."""
+    ordered = pieces.sort(*PAIR, "start", "end")
+    pair, start, end = ordered["pair"].to_numpy(), micros(ordered["start"]), micros(ordered["end"])
+    new = np.r_[True, pair[1:] != pair[:-1]][: len(pair)]
+    # ends as ranks above those of the sessions before: one pass for all of them
+    moments, rank = np.unique(end, return_inverse=True)
+    above = np.cumsum(new) * len(moments)
+    reach = np.maximum.accumulate(above + rank)[:-1] - above[1:]
+    new[1:] |= start[1:] > moments[np.maximum(reach, 0)] + span(slack)
+    return Runs(ordered, start, end, np.flatnonzero(new))
 
 
 def losses_of(stretches: pl.DataFrame) -> pl.DataFrame:
-    """Losses: cluster, pair, start, end (null while it lasts), until, category; see the module for what is out."""
-    if stretches.is_empty():
+    """Losses: pair, start, end (null while it lasts), until, category; see the module for what is out."""
+    runs = merged(stretches.filter(pl.col("state") == DOWN), ENDS_TOLERANCE)
+    if not len(runs.first):
         return _empty()
-    first = stretches.group_by([*PAIR, "near"]).agg(pl.col("start").min())
-    both = first.group_by(PAIR).agg(both_since=pl.col("start").max())
+    since = stretches.group_by([*PAIR, "near"]).agg(pl.col("start").min())
+    both = since.group_by(PAIR).agg(both_since=pl.col("start").max())
     risen = stretches.filter(pl.col("state") == UP).group_by(PAIR).agg(first_up=pl.col("start").min())
-    rank = pl.when(pl.col("category") == BARE).then(2).when(pl.col("category").is_in(list(SOFT))).then(1).otherwise(0)
-    down = merged(stretches.filter(pl.col("state") == DOWN), PAIR, pl.lit(ENDS_TOLERANCE)).with_columns(rank=rank)
-    open_end = pl.col("how_ended").is_in(["end of data", "unobserved"])
-    found = (
-        down.sort([*PAIR, "run", "start", "rank", "category"])
-        .group_by([*PAIR, "run"], maintain_order=True)
-        .agg(
-            pl.col("start").min(), until=pl.col("end").max(), last=pl.col("last").max(),
-            category=pl.col("category").sort_by("rank", maintain_order=True).first(),
-            is_open=open_end.sort_by("end").last(), seen=(pl.col("how_started") != "unobserved").any(),
-        )
-        .join(both, on=PAIR, how="left").join(risen, on=PAIR, how="left")
-    )  # fmt: skip
+    seen = (runs.pieces["how_started"] != "unobserved").fill_null(False).to_numpy()
+    found = runs.frame.rename({"end": "until"}).with_columns(
+        last=runs.moments(np.maximum.reduceat(micros(runs.pieces["last"]), runs.first)),
+        seen=pl.Series(np.logical_or.reduceat(seen, runs.first)), **_told(runs),
+    ).join(both, on=PAIR, how="left").join(risen, on=PAIR, how="left")  # fmt: skip
     return found.filter(pl.col("seen") & ~_startup()).select(
         *PAIR, "start", pl.when(~pl.col("is_open")).then("until").alias("end"), "until",
         pl.col("category").fill_null(BARE),
     )  # fmt: skip
+
+
+def _told(runs: Runs) -> dict[str, pl.Series]:
+    """For each run its most telling category, the first of several, and whether what ends last was seen to end."""
+    category = coded(runs.pieces["category"])
+    rank = np.array([2 if name == BARE else int(name in SOFT) for name in category.values])[category.codes]
+    # one number for rank, moment and category: the least of a run is the row that would come first
+    moment = np.cumsum(np.r_[0, runs.start[1:] != runs.start[:-1]])
+    width = len(category.values)
+    first = np.minimum.reduceat((rank * len(moment) + moment) * width + category.codes, runs.first) % width
+    lasts = runs.pieces["how_ended"].is_in(["end of data", "unobserved"]).fill_null(False).to_numpy()
+    until = np.repeat(np.maximum.reduceat(runs.end, runs.first), np.diff(runs.first, append=len(runs.end)))
+    latest = np.where(runs.end == until, (((moment * 3 + rank) * width + category.codes) * 2) + lasts, -1)
+    return {
+        "category": pl.Series(category.values, dtype=pl.String).gather(first),
+        "is_open": pl.Series(np.maximum.reduceat(latest, runs.first) % 2 == 1),
+    }
 
 
 def _startup() -> pl.Expr:
@@ -118,46 +162,62 @@ def _startup() -> pl.Expr:
 
 
 def with_incidents(losses: pl.DataFrame, incidents: pl.DataFrame) -> pl.DataFrame:
-    """Add ``incident`` and ``planned``; losses need cluster, pair, group_name, start and category.
+    """Add ``incident``, a number, and ``planned``; losses need cluster, group_name, start and category.
 
     A loss belongs to the incident of its group that covers its start: one of the same category first, then one
     that nobody planned, then the one that began last. A loss of no incident stands for itself.
     """
-    numbered = losses.with_row_index("loss")
-    candidates = (
-        _covered(numbered.select("loss", "cluster", "group_name", "start", "category"), incidents)
-        .filter(pl.col("of_group").is_null() | (pl.col("of_group") == pl.col("group_name")))
-        .with_columns(other=pl.col("kind") != pl.col("category"), planned=pl.col("cause").is_in(list(PLANNED_CAUSES)))
-        .sort("loss", "other", "planned", "started_at", "incident_id", descending=[False, False, False, True, False])
-        .group_by("loss", maintain_order=True)
-        .agg(pl.col("incident_id", "planned").first())
-    )
-    alone = pl.concat_str(pl.lit("alone "), pl.col("loss").cast(pl.String))
-    return (
-        numbered.join(candidates, on="loss", how="left", maintain_order="left")
-        .with_columns(incident=pl.coalesce("incident_id", alone), planned=pl.col("planned").fill_null(False))
-        .drop("loss", "incident_id")
-    )
-
-
-def _covered(losses: pl.DataFrame, incidents: pl.DataFrame) -> pl.DataFrame:
-    """Each loss beside each incident of its cluster that covers its start; a join by range, not of all with all."""
-    slack = pl.lit(ENDS_TOLERANCE)
-    known = incidents.filter(pl.col("started_at").is_not_null()).select(
-        "incident_id", "cause", "started_at", of_cluster="cluster", of_group="group_name", kind="category",
-        begins=pl.col("started_at") - slack,
-        over=pl.col("ended_at").fill_null(pl.lit(losses["start"].max(), TIME)) + slack,
+    planned = pl.col("cause").is_in(list(PLANNED_CAUSES))
+    ranked = incidents.filter(pl.col("started_at").is_not_null()).with_columns(planned=planned).sort(
+        "planned", "started_at", "incident_id", descending=[False, True, False]
     )  # fmt: skip
-    parts = [
-        part.join_where(
-            known.filter(pl.col("of_cluster") == cluster),
-            pl.col("start") >= pl.col("begins"), pl.col("start") <= pl.col("over"),
-        )
-        for (cluster,), part in losses.partition_by("cluster", as_dict=True).items()
-    ]  # fmt: skip
-    return pl.concat(parts or [losses.join(known, how="cross")])
+    chosen = _chosen(losses, ranked)
+    alone = ranked.height + np.arange(losses.height)
+    meant = np.append(ranked["planned"].fill_null(False).to_numpy(), False)
+    return losses.with_columns(
+        incident=pl.Series(np.where(chosen < 0, alone, chosen), dtype=pl.Int64),
+        planned=pl.Series(meant[chosen], dtype=pl.Boolean),
+    )
+
+
+def _chosen(losses: pl.DataFrame, ranked: pl.DataFrame) -> Ints:
+    """For each loss the row of its incident in ``ranked`` (the best first), -1 for none.
+
+    In order of group and time an incident covers neighbours. The worst take theirs first and the better ones
+    take from them: never are there more pairs of both than there are losses.
+    """
+    first, group = numbered(coded(losses["cluster"]), coded(losses["group_name"]))
+    start, kinds = micros(losses["start"]), coded(losses["category"])
+    order = np.lexsort((start, group))
+    start, kind = start[order], kinds.codes[order]
+    bounds = np.searchsorted(group[order], np.arange(len(first) + 1))
+    groups = [*losses[first].select("cluster", "group_name").iter_rows()]
+    rows = [*ranked.select("cluster", "group_name", "category").iter_rows()]
+    begins = micros(ranked["started_at"]) - span(ENDS_TOLERANCE)
+    ended = micros(ranked["ended_at"])
+    over = np.where(ended == NEVER, start.max(initial=NEVER), ended) + span(ENDS_TOLERANCE)
+
+    def covered(number: int) -> Iterator[slice]:
+        cluster, name, _ = rows[number]
+        for k, (of_cluster, of_group) in enumerate(groups):
+            if of_cluster == cluster and name in (None, of_group):
+                mine = start[bounds[k] : bounds[k + 1]]
+                low = np.searchsorted(mine, begins[number], side="left")
+                high = np.searchsorted(mine, over[number], side="right")
+                yield slice(int(bounds[k] + low), int(bounds[k] + high))
+
+    found = np.full(losses.height, -1)
+    codes = {value: code for code, value in enumerate(kinds.values)}
+    for number in reversed(range(len(rows))):
+        for part in covered(number):
+            found[part] = number
+    for number in reversed(range(len(rows))):
+        for part in covered(number):
+            found[part][kind[part] == codes.get(rows[number][2], -1)] = number
+    chosen = np.empty_like(found)
+    chosen[order] = found
+    return chosen
 
 
 def _empty() -> pl.DataFrame:
-    text = dict.fromkeys(PAIR, pl.String)
-    return pl.DataFrame(schema={**text, "start": TIME, "end": TIME, "until": TIME, "category": pl.String})
+    return pl.DataFrame(schema={"pair": pl.Int64, "start": TIME, "end": TIME, "until": TIME, "category": pl.String})
