@@ -33,7 +33,10 @@ _WINDOW, _PLANNED_WINDOW, _FLAP = span(WINDOW), span(PLANNED_WINDOW), span(FLAP)
 
 @dataclass(slots=True, eq=False)
 class Cluster:
-    """Failures that belong together; times are microseconds, ``NEVER`` where none is known."""
+    """Failures that belong together; times are microseconds, ``NEVER`` where none is known.
+
+    ``nodes`` and ``first_start`` are only asked for, and set, when all failures are there.
+    """
 
     reason: str
     work: str | None
@@ -45,6 +48,10 @@ class Cluster:
     is_open: bool = False
     session_ends: dict[int, int] = field(default_factory=dict)
     merged_into: Cluster | None = None
+    window: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.window = _PLANNED_WINDOW if self.work else _WINDOW
 
     def root(self) -> Cluster:
         """The cluster that this one went into."""
@@ -52,19 +59,6 @@ class Cluster:
         while cluster.merged_into is not None:
             cluster = cluster.merged_into
         return cluster
-
-    def take(self, failure: int, session: int, begun: int, ended: int) -> None:
-        """Add one failure; ``nodes`` and ``first_start`` are only asked for, and set, when all are there."""
-        self.failures.append(failure)
-        if begun > self.last_start:
-            self.last_start = begun
-        if ended == NEVER:
-            self.is_open = True
-            return
-        if ended > self.last_end:
-            self.last_end = ended
-        if ended > self.session_ends.get(session, NEVER):
-            self.session_ends[session] = ended
 
     def absorb(self, other: Cluster) -> None:
         """Add all failures of another cluster."""
@@ -83,7 +77,7 @@ class Cluster:
         """Whether a failure that begins then belongs here; it has an end and the reason in common."""
         if begun == NEVER or self.last_start == NEVER:
             return begun == NEVER and self.last_start == NEVER
-        if begun - self.last_start <= (_PLANNED_WINDOW if self.work else _WINDOW):
+        if begun - self.last_start <= self.window:
             return True
         if self.reason in LASTING and (self.is_open or self.last_end >= begun):
             return True
@@ -102,23 +96,36 @@ def clustered(losses: Losses, work: Ints, owner: Ints) -> list[Cluster]:
     scope = (reason * (int(owner.max(initial=0)) + 2) + owner + 1) * len(losses.names)
     columns = (losses.session, losses.started, losses.ended, reason, work, scope + near, scope + far)
     rows = zip(*(column.tolist() for column in columns), strict=True)
+    # There may be a million failures: what most of them need is done in place, without a call.
     for failure, (session, begun, ended, why, planned, one, other) in enumerate(rows):
-        home: Cluster | None = None
-        for key in (one, other):
-            known = latest.get(key)
-            if known is None:
-                continue
-            known = known.root()
-            if known is home or not known.joins(session, begun):
-                continue
-            if home is None:
-                home = known
-            else:
-                home.absorb(known)
+        home, second = latest.get(one), latest.get(other)
+        if home is not None:
+            if home.merged_into is not None:
+                home = home.root()
+            if not (0 <= begun - home.last_start <= home.window or home.joins(session, begun)):
+                home = None
+        if second is not None:
+            if second.merged_into is not None:
+                second = second.root()
+            if second is not home and (0 <= begun - second.last_start <= second.window or second.joins(session, begun)):
+                if home is None:
+                    home = second
+                else:
+                    home.absorb(second)
         if home is None:
             home = Cluster(reasons[why], WORKS[planned])
             clusters.append(home)
-        home.take(failure, session, begun, ended)
+        home.failures.append(failure)
+        if begun > home.last_start:
+            home.last_start = begun
+        if ended == NEVER:
+            home.is_open = True
+        else:
+            if ended > home.last_end:
+                home.last_end = ended
+            ends = home.session_ends
+            if ended > ends.get(session, NEVER):
+                ends[session] = ended
         latest[one] = latest[other] = home
     live = [cluster for cluster in clusters if cluster.merged_into is None]
     for cluster in live:

@@ -7,7 +7,7 @@ members: a node that was taken out of its group still belonged to it when its se
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Container, Iterable, Mapping, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -130,9 +130,8 @@ def _united(rows: list[Group], counts: list[Count]) -> Group:
 
 def _from_protocols(facts: ClusterFacts, book: AddressBook, intervals: pl.DataFrame) -> list[Group]:
     configured = configured_peers(facts)
-    ends = intervals.filter(pl.col("node").is_not_null() & pl.col("protocol").is_not_null())
     seen = []
-    for node, protocol, peer in ends.select("node", "protocol", "peer").unique(maintain_order=True).iter_rows():
+    for node, protocol, peer in _telling_ends(intervals, configured).iter_rows():
         told = configured[node].get(protocol, {}) if node in configured else {}
         seen.append(
             inventory.ProtocolSeen(node, protocol, peer, bool(told.get("rr_client")), bool(told.get("has_password")))
@@ -143,6 +142,21 @@ def _from_protocols(facts: ClusterFacts, book: AddressBook, intervals: pl.DataFr
     return [
         Group(g.name, g.kind, g.reflectors, g.members, True if g.md5 else (False if known else None)) for g in guessed
     ]
+
+
+def _telling_ends(intervals: pl.DataFrame, configured: Container[str]) -> pl.DataFrame:
+    """Node, protocol and peer of the ends that groups follow from.
+
+    Of the mesh only who takes part in it and what a configuration tells: a large one has a million ends.
+    """
+    ends = intervals.filter(pl.col("node").is_not_null() & pl.col("protocol").is_not_null())
+    distinct = ends.select("node", "protocol", "peer").unique(maintain_order=True)
+    known = [node for node in distinct["node"].unique() if node in configured]
+    direct = ~pl.col("protocol").str.starts_with("Mesh_")
+    first = pl.col("node").is_first_distinct() | pl.col("peer").is_first_distinct()
+    return pl.concat([
+        distinct.filter(direct), distinct.filter(~direct).filter(first | pl.col("node").is_in(known))
+    ])  # fmt: skip
 
 
 def _md5_complaints(intervals: pl.DataFrame) -> set[str]:

@@ -54,9 +54,8 @@ class PlannedWork:
         self._data_end = data_end
         self._starts: dict[str, list[tuple[int, int]]] = defaultdict(list)
         self._crashes: dict[str, list[int]] = defaultdict(list)
-        exact = facts.records.filter(
-            pl.col("component").is_in(["bird", "bird6"])
-            & pl.col("message").str.contains(r"^(Started|Graceful (restart|recovery) started)$")
+        exact = facts.records.filter(pl.col("component").is_in(["bird", "bird6"])).filter(
+            pl.col("message").str.contains(r"^(Started|Graceful (restart|recovery) started)$")
         )
         for node, ts in exact.select("node", "ts").drop_nulls().iter_rows():
             self._starts[node].append((micros_of(ts), span(timedelta(seconds=10))))
@@ -65,9 +64,8 @@ class PlannedWork:
         for node, minute in counted.select("node", "minute").drop_nulls().iter_rows():
             if node not in exactly:
                 self._starts[node].append((micros_of(minute + timedelta(seconds=30)), span(timedelta(seconds=60))))
-        crashed = facts.records.filter(
-            (pl.col("category").is_in(["process_restart", "resource_exhaustion"]))
-            & pl.col("message").str.contains(_CRASH)
+        crashed = facts.records.filter(pl.col("category").is_in(["process_restart", "resource_exhaustion"])).filter(
+            pl.col("message").str.contains(_CRASH)
         )
         for node, ts in crashed.select("node", "ts").drop_nulls().iter_rows():
             self._crashes[node].append(micros_of(ts))

@@ -252,6 +252,12 @@ class World:
         return find_missing(self.facts, self.book, self.observations)
 
     @cached_property
+    def mesh_protocols(self) -> int:
+        """How many protocols of the mesh were seen."""
+        names = self.facts.states["protocol"].drop_nulls().unique()
+        return int(names.str.starts_with("Mesh_").sum())
+
+    @cached_property
     def inventory(self) -> bool:
         """Whether Node resources were collected."""
         return bool((self.facts.resources["kind"] == "Node").any())

@@ -276,8 +276,7 @@ def mesh_larger_than(case: Case, nodes: int) -> Sign:
     group = case.incident.group
     if group is None:
         # A log that names no node makes no group; but each protocol of the mesh is one more node.
-        names = case.world.facts.states["protocol"].drop_nulls().unique()
-        size = int(names.str.starts_with("Mesh_").sum()) + 1
+        size = case.world.mesh_protocols + 1
         if size == 1:
             return Sign(None)
     else:
