@@ -21,6 +21,7 @@ from pipeline.findings.loose import build_loose_incidents, build_quiet_incidents
 from pipeline.findings.nodes import build_nodes
 from pipeline.findings.planned import PlannedWork
 from pipeline.findings.sizes import build_sizes
+from pipeline.findings.wanted import wanted
 from pipeline.findings.world import World
 from pipeline.sessions.addresses import build_address_book, pods_to_nodes
 from pipeline.sessions.coverage import build_coverage
@@ -88,7 +89,8 @@ class Analysis:
 
 def analyse(connection: duckdb.DuckDBPyConnection, cluster: str) -> dict[str, pl.DataFrame]:
     """The derived tables of one cluster, from the writer's tables (contract section 2, without statistics)."""
-    return investigate(load_cluster(connection, cluster)).tables
+    causes = load_catalogue()
+    return investigate(load_cluster(connection, cluster, wanted(causes)), causes).tables
 
 
 def investigate(
@@ -199,7 +201,7 @@ def _tables(world: World, findings: list[Finding], version: str, settings: Sessi
     facts, cluster = world.facts, world.facts.cluster
     incidents, diagnoses, evidence = _finding_rows(cluster, findings, version)
     addresses = world.book.frame().with_columns(cluster=pl.lit(cluster))
-    pods = pods_to_nodes(facts.resources, facts.records).with_columns(cluster=pl.lit(cluster))
+    pods = pods_to_nodes(facts.resources, facts.tellers).with_columns(cluster=pl.lit(cluster))
     columns = list(SCHEMAS["session_intervals"])
     return {
         "session_intervals": world.intervals.select(columns),

@@ -82,8 +82,24 @@ class Catalogue:
     @cached_property
     def patterns(self) -> frozenset[str]:
         """All patterns that causes look for in records."""
-        options = [o for cause in self.causes.values() for question in cause.questions for o in question.options]
-        return frozenset(str(told["pattern"]) for name, told in options if name == "record" and told.get("pattern"))
+        return frozenset(str(told["pattern"]) for told in self._asked("record") if told.get("pattern"))
+
+    @cached_property
+    def record_categories(self) -> frozenset[str]:
+        """All categories of which causes look for records, whatever these say."""
+        return frozenset(
+            name for told in self._asked("record") if told.get("categories") for name in told["categories"]
+        )
+
+    @cached_property
+    def rules(self) -> frozenset[str]:
+        """All rules of which causes count the lines."""
+        return frozenset(str(told["rule"]) for told in self._asked("counted"))
+
+    def _asked(self, signal: str) -> Iterator[dict[str, Any]]:
+        for cause in self.causes.values():
+            for question in cause.questions:
+                yield from (arguments for name, arguments in question.options if name == signal)
 
 
 @cache

@@ -49,6 +49,7 @@ STORMS = {"bird.reconfiguration_queued": 5, "bird.reconfiguring": 40}
 of which each gives two or three lines."""
 QUIET = ("ip_autodetection", "bgp_not_established")
 """Categories of which most records are ordinary: one is only an incident when a cause looks for its very text."""
+WAITS = "graceful_restart"
 LONG_WAIT = timedelta(seconds=180)
 """BIRD waits up to 240 s for its peers after a graceful restart; a cluster that is well is done in half a minute."""
 _GR_BEGINS, _GR_ENDS = r"^Graceful (restart|recovery) started$", r"^Graceful (restart|recovery) (done|timeout)$"
@@ -101,14 +102,14 @@ def build_quiet_incidents(facts: ClusterFacts, numbered: pl.DataFrame, telling: 
         .partition_by("category", as_dict=True, maintain_order=True).items()
         for part in _stretches(records)
     ]  # fmt: skip
-    waits = _long_waits(numbered.filter(pl.col("category") == "graceful_restart"), facts.states.is_empty())
-    found += [_incident(facts.cluster, "graceful_restart", part, last, "quiet") for part in _stretches(waits)]
+    waits = _long_waits(numbered.filter(pl.col("category") == WAITS), facts.states.is_empty())
+    found += [_incident(facts.cluster, WAITS, part, last, "quiet") for part in _stretches(waits)]
     return sorted(found, key=lambda i: (i.started_at is not None, str(i.started_at), i.incident_id))
 
 
 def _last_told(facts: ClusterFacts) -> datetime | None:
     """The time of the last record, or minute of counted lines."""
-    told = [facts.records["ts"].max(), facts.marks["minute"].max()]
+    told = [facts.tellers["last_ts"].max(), facts.marks["minute"].max()]
     return max((moment for moment in told if isinstance(moment, datetime)), default=None)
 
 

@@ -53,7 +53,7 @@ def build_nodes(facts: ClusterFacts, book: AddressBook, reflectors: set[str]) ->
 
 
 def _names(facts: ClusterFacts) -> set[str]:
-    columns = [facts.states["node"], facts.records["node"], facts.observed["node"], facts.node_facts["node"]]
+    columns = [facts.states["node"], facts.tellers["node"], facts.observed["node"], facts.node_facts["node"]]
     return {name for column in columns for name in column.drop_nulls().unique()}
 
 

@@ -33,6 +33,9 @@ _UNPLANNED = frozenset(
     {"hold_timer_expired", "md5_kernel_setup_failed", "bad_peer_as", "open_error", "resource_exhaustion",
      "no_route_to_host"}
 )  # fmt: skip
+STARTED = r"^(Started|Graceful (restart|recovery) started)$"
+FATAL = ("process_restart", "resource_exhaustion")
+UNANSWERED = "bird_socket_unavailable"
 _CRASH = (
     r"segfault|SIGSEGV|oom|[Oo]ut of memory|Unable to allocate|killed process|liveness probe, will be restarted"
     r"|core dumped|trap"
@@ -55,7 +58,7 @@ class PlannedWork:
         self._starts: dict[str, list[tuple[int, int]]] = defaultdict(list)
         self._crashes: dict[str, list[int]] = defaultdict(list)
         exact = facts.records.filter(pl.col("component").is_in(["bird", "bird6"])).filter(
-            pl.col("message").str.contains(r"^(Started|Graceful (restart|recovery) started)$")
+            pl.col("message").str.contains(STARTED)
         )
         for node, ts in exact.select("node", "ts").drop_nulls().iter_rows():
             self._starts[node].append((micros_of(ts), span(timedelta(seconds=10))))
@@ -64,13 +67,11 @@ class PlannedWork:
         for node, minute in counted.select("node", "minute").drop_nulls().iter_rows():
             if node not in exactly:
                 self._starts[node].append((micros_of(minute + timedelta(seconds=30)), span(timedelta(seconds=60))))
-        crashed = facts.records.filter(pl.col("category").is_in(["process_restart", "resource_exhaustion"])).filter(
-            pl.col("message").str.contains(_CRASH)
-        )
+        crashed = facts.records.filter(pl.col("category").is_in(FATAL)).filter(pl.col("message").str.contains(_CRASH))
         for node, ts in crashed.select("node", "ts").drop_nulls().iter_rows():
             self._crashes[node].append(micros_of(ts))
         self._dead: dict[str, list[int]] = defaultdict(list)
-        unanswered = facts.records.filter(pl.col("category") == "bird_socket_unavailable").sort("ts")
+        unanswered = facts.records.filter(pl.col("category") == UNANSWERED).sort("ts")
         for node, ts in unanswered.select("node", "ts").drop_nulls().iter_rows():
             self._dead[node].append(micros_of(ts))
 

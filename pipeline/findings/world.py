@@ -230,7 +230,7 @@ class World:
     @cached_property
     def seen(self) -> set[str]:
         """Nodes of which anything was collected."""
-        return set(self.end_counts) | set(self.facts.records["node"].drop_nulls().unique())
+        return set(self.end_counts) | set(self.facts.tellers["node"].drop_nulls())
 
     @cached_property
     def registered(self) -> dict[str, set[str]]:

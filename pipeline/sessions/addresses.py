@@ -20,6 +20,7 @@ from pipeline.sessions.facts import ClusterFacts
 _ADDRESS_FACTS = {"addresses": 2, "router_id": 4}
 _OWN_CONFIG = 1
 _ANNOTATIONS = ("projectcalico.org/IPv4Address", "projectcalico.org/IPv6Address")
+SPOKEN = r"local address|IPv[46] address"
 _LOCAL_ADDRESS = r"(?:from local address|IPv[46] address(?: on interface \S+?)?:?) ([0-9a-fA-F.:]*[0-9a-fA-F])"
 
 
@@ -92,9 +93,9 @@ def _claims(facts: ClusterFacts) -> Iterator[tuple[str, str, int]]:
     )
     for node, address in configured.drop_nulls().unique().iter_rows():
         yield node, address, _OWN_CONFIG
-    spoken = facts.records.filter(
-        pl.col("node").is_not_null() & pl.col("message").str.contains("local address|IPv[46] address")
-    ).select("node", address=pl.col("message").str.extract(_LOCAL_ADDRESS, 1))
+    spoken = facts.records.filter(pl.col("node").is_not_null() & pl.col("message").str.contains(SPOKEN)).select(
+        "node", address=pl.col("message").str.extract(_LOCAL_ADDRESS, 1)
+    )
     for node, address in spoken.drop_nulls().unique().iter_rows():
         yield node, address, 3
 
@@ -139,10 +140,10 @@ def _node_addresses(body: dict[str, Any]) -> Iterator[str]:
     yield from (value for value in own if isinstance(value, str))
 
 
-def pods_to_nodes(resources: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
+def pods_to_nodes(resources: pl.DataFrame, tellers: pl.DataFrame) -> pl.DataFrame:
     """Columns pod, node: from Pod resources, else from records that name both."""
     found: dict[str, str] = {}
-    named = records.filter(pl.col("pod").is_not_null() & pl.col("node").is_not_null())
+    named = tellers.filter(pl.col("pod").is_not_null() & pl.col("node").is_not_null())
     for pod, node in named.select("pod", "node").unique(maintain_order=True).iter_rows():
         found.setdefault(pod, node)
     for _, name, body in resource_bodies(resources, "Pod"):

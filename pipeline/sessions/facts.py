@@ -37,6 +37,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         "lines": pl.UInt64,
     },
     "marks": {"node": _TEXT, "component": _TEXT, "rule": _TEXT, "minute": TIME, "events": pl.UInt64},
+    "tellers": {"node": _TEXT, "pod": _TEXT, "last_ts": TIME},
 }  # fmt: skip
 
 
@@ -58,11 +59,15 @@ class ClusterFacts:
     node_facts: pl.DataFrame = field(default_factory=partial(table, "node_facts"))
     observed: pl.DataFrame = field(default_factory=partial(table, "observed"))
     marks: pl.DataFrame = field(default_factory=partial(table, "marks"))
+    tellers: pl.DataFrame = field(default_factory=partial(table, "tellers"))
+    """Who told the records, also those that are not among ``records``, in the order of the first ones."""
 
     @classmethod
     def of(cls, cluster: str = "default", **rows: Iterable[Mapping[str, Any]]) -> ClusterFacts:
         """Facts from plain dictionaries, one keyword for each table."""
-        return cls(cluster, **{name: table(name, given) for name, given in rows.items()})
+        tables = {name: table(name, given) for name, given in rows.items()}
+        records = tables.get("records", table("records"))
+        return cls(cluster, **{"tellers": tellers_of(records), **tables})
 
 
 _COLUMNS = {
@@ -82,6 +87,18 @@ def _select(name: str) -> str:
     return f"SELECT {columns} FROM {source} WHERE {source}.cluster = $cluster" + (_MATTERS if name == "records" else "")
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which records somebody asks for. In a cluster in trouble they are the smaller part of all."""
+
+    categories: frozenset[str]
+    """All records of these; of those in ``grave`` the ones that are a warning or worse."""
+    grave: frozenset[str]
+    rules: frozenset[str]
+    pattern: str
+    """Found in the message of any other record that is wanted."""
+
+
 _MATTERS = """
   AND (category <> 'benign' OR level IN ('warning', 'error', 'fatal')
        OR rule IN ('bird.reconfiguring', 'bird.reconfiguration_queued'))
@@ -99,17 +116,61 @@ GROUP BY ALL
 """Steps of a daemon that are harmless in themselves, hence only counted; they tell restarts and reloads."""
 
 
-def load_cluster(connection: duckdb.DuckDBPyConnection, cluster: str) -> ClusterFacts:
-    """Read one cluster from the writer's tables (not from a published snapshot).
+_TELLERS = f"""
+SELECT source_path, node, pod, max(ts) AS last_ts, min(byte_offset) AS byte_offset
+FROM records WHERE cluster = $cluster {_MATTERS} GROUP BY ALL
+"""
+_ASKED = """coalesce(category IN (SELECT unnest($categories)) OR rule IN (SELECT unnest($rules))
+  OR (category IN (SELECT unnest($grave)) AND severity IN ('warning', 'error', 'critical')), false)"""
+SLICE_ROWS = 50_000
+"""Messages that are looked through at a time."""
+
+
+def load_cluster(connection: duckdb.DuckDBPyConnection, cluster: str, wanted: Wanted | None = None) -> ClusterFacts:
+    """Read one cluster from the writer's tables (not from a published snapshot); of records what is ``wanted``.
 
     Rows come back in a fixed order, so that what is derived from them does not depend on the order of loading.
     """
     frames: dict[str, pl.DataFrame] = {}
     for name, schema in SCHEMAS.items():
-        query = _MARKS if name == "marks" else _select(name)
-        relation = connection.sql(query, params={"cluster": cluster})
-        frames[name] = _typed(relation.pl(), schema).sort(_order(name), nulls_last=False)
+        if name == "tellers":
+            frames[name] = tellers_of(_typed(connection.sql(_TELLERS, params={"cluster": cluster}).pl(), _TOLD))
+            continue
+        if name == "records" and wanted is not None:
+            found = _wanted_records(connection, cluster, wanted)
+        else:
+            found = connection.sql(_MARKS if name == "marks" else _select(name), params={"cluster": cluster}).pl()
+        frames[name] = _typed(found, schema).sort(_order(name), nulls_last=False)
     return ClusterFacts(cluster, **_with_nodes(frames))
+
+
+def _wanted_records(connection: duckdb.DuckDBPyConnection, cluster: str, wanted: Wanted) -> pl.DataFrame:
+    """Records that are wanted for what they are; of the others the messages are looked through, a slice at a time."""
+    params: dict[str, Any] = {name: sorted(getattr(wanted, name)) for name in ("categories", "grave", "rules")}
+    params["cluster"] = cluster
+    asked: pl.DataFrame = connection.sql(f"{_select('records')} AND {_ASKED}", params=params).pl()
+    others = f"SELECT rowid, message FROM records WHERE cluster = $cluster {_MATTERS} AND NOT {_ASKED}"
+    rows: list[pl.Series] = []
+    for part in connection.sql(others, params=params).to_arrow_reader(SLICE_ROWS):
+        messages = pl.DataFrame(part)
+        rows.append(messages.filter(pl.col("message").str.contains(wanted.pattern))["rowid"])
+    found = pl.DataFrame({"rowid": pl.concat(rows)}) if rows else pl.DataFrame(schema={"rowid": pl.Int64})
+    connection.register("wanted_rows", found.to_arrow())
+    told = f"{_select('records')} AND rowid IN (SELECT rowid FROM wanted_rows)"
+    try:
+        also: pl.DataFrame = connection.sql(told, params={"cluster": cluster}).pl()
+        return pl.concat([asked, also])
+    finally:
+        connection.unregister("wanted_rows")
+
+
+_TOLD: dict[str, Any] = {**SCHEMAS["tellers"], **_PLACE}
+
+
+def tellers_of(records: pl.DataFrame) -> pl.DataFrame:
+    """Table ``tellers`` from records, or from the first and last of them for each file, node and pod."""
+    last, place = pl.col("ts" if "ts" in records.columns else "last_ts"), ["source_path", "byte_offset"]
+    return records.sort(place).group_by("node", "pod", maintain_order=True).agg(last_ts=last.max())
 
 
 def _typed(frame: pl.DataFrame, schema: Mapping[str, Any]) -> pl.DataFrame:
@@ -132,9 +193,12 @@ def _with_nodes(frames: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
     """Fill the node of records that name only their pod, from the Pod resources and from other records."""
     from pipeline.sessions.addresses import pods_to_nodes
 
-    pods = pods_to_nodes(frames["resources"], frames["records"])
+    pods = pods_to_nodes(frames["resources"], frames["tellers"])
     if pods.is_empty():
         return frames
-    records = frames["records"].join(pods.rename({"node": "_pod_node"}), on="pod", how="left", maintain_order="left")
-    filled = records.with_columns(node=pl.coalesce("node", "_pod_node")).drop("_pod_node")
-    return {**frames, "records": filled.select(list(SCHEMAS["records"]))}
+    found = dict(frames)
+    for name in ("records", "tellers"):
+        joined = frames[name].join(pods.rename({"node": "_pod_node"}), on="pod", how="left", maintain_order="left")
+        filled = joined.with_columns(node=pl.coalesce("node", "_pod_node"))
+        found[name] = filled.select(list(SCHEMAS[name]))
+    return found

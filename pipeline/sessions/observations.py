@@ -16,7 +16,7 @@ import polars as pl
 
 from pipeline.sessions.addresses import AddressBook
 from pipeline.sessions.facts import TIME, ClusterFacts
-from pipeline.sessions.reasons import with_category
+from pipeline.sessions.reasons import BARE, with_category
 from pipeline.sessions.settings import DEFAULTS, SessionSettings
 
 RANKS = {"show protocols": 5, "caliconodestatus": 4, "node status": 3, "log": 2, "probe": 1}
@@ -28,6 +28,7 @@ KEY = "key"
 
 _NOT_BGP = r"^((device|direct|kernel|static|pipe|bfd|krt|kif)\w*|BGP)$"
 """Protocols of the daemon's own, and the name under which it speaks of all its BGP sessions at once."""
+REMOVING = r"^Removing protocol (\S+)"
 _HARMLESS = r"TCP_MD5SIG: No such file|collision"
 """Deleting a key that is already gone, and the losing one of two parallel connections, end no session."""
 
@@ -74,7 +75,7 @@ def _from_states(facts: ClusterFacts) -> pl.DataFrame:
 
 def _from_probes(facts: ClusterFacts) -> pl.DataFrame:
     """One row for each address that a readiness verdict lists, unless the states hold it already."""
-    lists = facts.records.filter((pl.col("category") == "bgp_not_established") & (pl.col("peers").list.len() > 0))
+    lists = facts.records.filter((pl.col("category") == BARE) & (pl.col("peers").list.len() > 0))
     rows = lists.explode("peers").select(
         "ts", "node", peer="peers", source_path="source_path", byte_offset="byte_offset",
         observed_by=pl.lit("probe"), status=pl.lit(DOWN),
@@ -87,7 +88,7 @@ def _from_removals(facts: ClusterFacts) -> pl.DataFrame:
     """A protocol that its own daemon removed at a reconfiguration is no longer expected there."""
     removed = facts.records.select(
         "ts", "node", "peer", "source_path", "byte_offset",
-        protocol=pl.col("message").str.extract(r"^Removing protocol (\S+)", 1),
+        protocol=pl.col("message").str.extract(REMOVING, 1),
     ).filter(pl.col("protocol").is_not_null())  # fmt: skip
     return removed.with_columns(observed_by=pl.lit("log"), status=pl.lit(GONE))
 

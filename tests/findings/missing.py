@@ -8,18 +8,20 @@ from typing import Any
 import polars as pl
 
 from pipeline.sessions import ClusterFacts
+from pipeline.sessions.facts import tellers_of
 
 TABLES = ("show protocols", "node status", "caliconodestatus")
 
 
 def _components(facts: ClusterFacts, *names: str) -> ClusterFacts:
     wanted = pl.col("component").is_in(names)
-    return replace(facts, records=facts.records.filter(wanted), observed=facts.observed.filter(wanted))
+    records = facts.records.filter(wanted)
+    return replace(facts, records=records, tellers=tellers_of(records), observed=facts.observed.filter(wanted))
 
 
 def _without(facts: ClusterFacts, nodes: set[str]) -> ClusterFacts:
     kept = ~pl.col("node").fill_null("").is_in(list(nodes))
-    parts = ("states", "records", "observed", "node_facts", "marks")
+    parts = ("states", "records", "observed", "node_facts", "marks", "tellers")
     return replace(facts, **{name: getattr(facts, name).filter(kept) for name in parts})
 
 

@@ -13,10 +13,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from pipeline.engines.local import InputOptions, ingest
-from pipeline.findings import Analysis, Finding, investigate
+from pipeline.findings import Analysis, Finding, analyse, investigate
 from pipeline.sessions import ClusterFacts, load_cluster
 from pipeline.settings import Settings
 from pipeline.warehouse.writer import Warehouse
@@ -24,14 +26,14 @@ from tests.findings.missing import WAYS
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_logs"
 RECORDINGS = sorted(path.parent.name for path in SAMPLES.glob("*/truth.json"))
-Recorded = tuple[dict[str, Any], Analysis, ClusterFacts]
+Recorded = tuple[dict[str, Any], Analysis, ClusterFacts, dict[str, pl.DataFrame]]
 MORE_NODES = {"duplicate-node-address"}
 """Recordings in which the fault shakes sessions of further nodes for moments, which the truth does not count."""
 
 
 @pytest.fixture(scope="module", params=RECORDINGS)
 def recorded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Recorded:
-    """The truth of a recording, what is found in it, and the facts it was found from."""
+    """The truth of a recording, what is found in it, the facts it was found from, and the tables that are stored."""
     name = str(request.param)
     bundle = SAMPLES / name / "collected.tar.gz"
     if not bundle.exists():
@@ -40,11 +42,11 @@ def recorded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     with Warehouse.open(tmp_path_factory.mktemp(name)) as warehouse:
         ingest(warehouse, [str(bundle)], InputOptions(cluster=name), Settings())
         facts = load_cluster(warehouse.connection, name)
-        return truth, investigate(facts), facts
+        return truth, investigate(facts), facts, analyse(warehouse.connection, name)
 
 
 def test_incidents(recorded: Recorded) -> None:
-    truth, analysis, _ = recorded
+    truth, analysis, *_ = recorded
     found = [(f.best.cause.id, f.incident.started_at) for f in analysis.findings]
     assert [cause for cause, _ in found] == [incident["cause"] for incident in truth["incidents"]], found
     for expected, finding in zip(truth["incidents"], analysis.findings, strict=True):
@@ -72,8 +74,14 @@ def compare(expected: dict[str, Any], finding: Finding, truth: dict[str, Any]) -
         assert abs(incident.ended_at - _time(expected["ended_at"])) <= slack
 
 
+def test_what_is_not_loaded_changes_nothing(recorded: Recorded) -> None:
+    _, analysis, _, stored = recorded
+    for name, table in analysis.tables.items():
+        assert_frame_equal(stored[name], table)
+
+
 def test_groups(recorded: Recorded) -> None:
-    truth, analysis, _ = recorded
+    truth, analysis, *_ = recorded
     found = {frozenset(group.reflectors): group for group in analysis.groups if group.kind == "reflector"}
     for expected in truth["groups"]:
         if expected["kind"] == "reflector":
@@ -83,7 +91,7 @@ def test_groups(recorded: Recorded) -> None:
 
 
 def test_every_incident_has_evidence_that_can_be_looked_up(recorded: Recorded) -> None:
-    _, analysis, _ = recorded
+    _, analysis, *_ = recorded
     for finding in analysis.findings:
         supports = [proof for role, proof in finding.best.evidence if role == "supports"]
         assert any(proof.source_path and proof.byte_offset is not None for proof in supports)
@@ -92,7 +100,7 @@ def test_every_incident_has_evidence_that_can_be_looked_up(recorded: Recorded) -
 
 
 def test_with_a_part_missing_nothing_wrong_is_claimed(recorded: Recorded) -> None:
-    truth, analysis, facts = recorded
+    truth, analysis, facts, _ = recorded
     before = {finding.best.cause.id: finding.best.confidence for finding in analysis.findings}
     bold = []
     for way in WAYS:

@@ -14,6 +14,8 @@ from pipeline.findings.proofs import Proof, Sign, proofs_of_records, shortened
 from pipeline.findings.signals.base import compiled, signal
 from pipeline.inventory.fingerprints import inferred_versions
 
+STRANGERS = "unexpected_peer"
+
 
 @signal
 def record(
@@ -166,7 +168,7 @@ def counters_silent(case: Case, names: list[str]) -> Sign:
 @signal
 def stranger(case: Case, known: bool) -> Sign:
     """A daemon refuses connections from an unknown address that a node has (``known``), or that none has."""
-    refused = case.remembered("refused", lambda: case.within(case.world.select("", ("unexpected_peer",))))
+    refused = case.remembered("refused", lambda: case.within(case.world.select("", (STRANGERS,))))
     if refused.is_empty():
         return Sign(False)
     book = case.world.book
