@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from pipeline.findings.columns import NEVER, Bools, Coded, Ints, combinations, distinct, micros_of, moment_of
+from pipeline.findings.columns import NEVER, Bools, Coded, Ints, combinations, distinct, micros_of, moment_of, used
+from pipeline.findings.excerpts import Excerpt, Selection
 from pipeline.findings.incidents import Incident
 from pipeline.findings.losses import End
 from pipeline.findings.proofs import LOOKED_THROUGH, PROOFS, Proof, proof_of_end, spread
-from pipeline.findings.world import Selection, World
+from pipeline.findings.world import World
 
 BEFORE = timedelta(minutes=5)
 AFTER = timedelta(minutes=10)
@@ -65,6 +66,11 @@ class Case:
         """The error texts of each end: there are few such lists, however many ends."""
         return self.incident.losses.errors.at(self.rows)
 
+    @cached_property
+    def error_codes(self) -> list[int]:
+        """The different lists of error texts, by their codes."""
+        return [int(code) for code in used(self.errors.codes, len(self.errors.values))]
+
     def told(self, name: str) -> list[Any]:
         """The different values of a text of the ends, None left out."""
         found: list[Any] = self.remembered(("told", name), lambda: distinct(self.column(name)))
@@ -79,12 +85,6 @@ class Case:
     def place_names(self) -> list[str]:
         """The different places of the ends."""
         return distinct(self.places)
-
-    @cached_property
-    def sessions_of_ends(self) -> Ints:
-        """The number of each end's session."""
-        losses = self.incident.losses
-        return losses.session[losses.failure[self.rows]]
 
     def quoted(self, chosen: Bools | None = None, limit: int = PROOFS) -> tuple[Proof, ...]:
         """Proofs of the ends that are chosen; of all when nothing is said: by place, then by far end."""
@@ -133,17 +133,20 @@ class Case:
             return (None, None)
         return (begun - BEFORE if begun else None, done + AFTER if done else None)
 
-    def within(self, records: Selection, where: str = "nodes") -> pl.DataFrame:
+    @cached_property
+    def own_records(self) -> Excerpt | None:
+        """The records that an incident of records is made of."""
+        mine = self.incident.records
+        return None if mine is None else Excerpt(self.world.numbered, mine["row"].cast(pl.Int64).to_numpy())
+
+    def within(self, records: Selection, where: str = "nodes") -> Excerpt:
         """Those of ``records`` (from ``World.select``) that belong to the case, in the window.
 
         ``where``: on the nodes concerned (an incident of records: only its own ones), ``beside`` these, or
         ``anywhere``. Without names or times nothing is left out for them.
         """
-        if records.frame.is_empty():
-            return records.frame
-        if where == "nodes" and self.incident.records is not None:
-            mine = self.incident.records
-            return mine[np.flatnonzero(np.isin(mine["row"].to_numpy(), records.frame["row"].to_numpy()))]
+        if where == "nodes" and self.own_records is not None:
+            return records.among(self.own_records.rows)
         begun, done = self.window
         names = self.names if where != "anywhere" and self.names else None
         chosen = None if names is None else frozenset(names)

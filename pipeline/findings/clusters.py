@@ -13,7 +13,7 @@ from datetime import timedelta
 
 import numpy as np
 
-from pipeline.findings.columns import NEVER, Ints, span
+from pipeline.findings.columns import NEVER, Ints, span, used
 from pipeline.findings.losses import Losses
 from pipeline.findings.planned import WORKS
 from pipeline.sessions.reasons import BARE
@@ -130,7 +130,7 @@ def clustered(losses: Losses, work: Ints, owner: Ints) -> list[Cluster]:
     live = [cluster for cluster in clusters if cluster.merged_into is None]
     for cluster in live:
         mine = np.array(cluster.failures, np.int64)
-        cluster.nodes.update(np.unique(np.r_[near[mine], far[mine]]).tolist())
+        cluster.nodes.update(used(np.r_[near[mine], far[mine]], len(losses.names)).tolist())
         starts = losses.started[mine]
         cluster.first_start = int(starts[starts != NEVER].min(initial=LATER))
     return _with_soft_joined(live)

@@ -63,9 +63,19 @@ def numbered(*columns: Coded) -> tuple[Ints, Ints]:
     return first.astype(np.int64), codes.astype(np.int64)
 
 
+def used(codes: Ints, size: int) -> Ints:
+    """The different numbers, all below ``size``, in order."""
+    if len(codes) * 16 < size:
+        return np.asarray(np.unique(codes), np.int64)
+    found = np.zeros(size, np.bool_)
+    found[codes] = True
+    return np.flatnonzero(found)
+
+
 def distinct(column: Coded) -> list[Any]:
     """The different values that rows hold, None left out, in their order."""
-    return [value for value in (column.values[k] for k in np.unique(column.codes)) if value is not None]
+    found = (column.values[k] for k in used(column.codes, len(column.values)).tolist())
+    return [value for value in found if value is not None]
 
 
 def combinations(*columns: Coded) -> list[tuple[Any, ...]]:

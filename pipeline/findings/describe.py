@@ -7,7 +7,7 @@ from collections import defaultdict
 import numpy as np
 
 from pipeline.findings.case import Case
-from pipeline.findings.columns import Ints, distinct
+from pipeline.findings.columns import Ints, distinct, used
 from pipeline.findings.losses import End
 from pipeline.findings.names import listed
 from pipeline.findings.proofs import Proof, shortened, shown_by
@@ -71,7 +71,7 @@ def _views(case: Case, positions: Ints) -> list[str]:
     losses = case.incident.losses
     shown = losses.alike[1][case.rows[positions]]
     views: dict[str, list[Ints]] = defaultdict(list)
-    for code in np.unique(shown).tolist():
+    for code in used(shown, len(losses.shown)).tolist():
         views[_view(losses.shown[code])].append(positions[shown == code])
     found = {view: np.concatenate(parts) for view, parts in views.items()}
     ranked = sorted(found.items(), key=lambda pair: (-len(pair[1]), pair[0]))

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from pipeline.findings.clusters import WINDOW, clustered
-from pipeline.findings.columns import NEVER, Ints, micros_of, moment_of
+from pipeline.findings.columns import NEVER, Ints, micros_of, moment_of, used
 from pipeline.findings.groups import Group
 from pipeline.findings.losses import NONE, Losses, Pair
 from pipeline.findings.owners import owners
@@ -42,7 +42,7 @@ class Incident:
     @cached_property
     def session_numbers(self) -> Ints:
         """The sessions concerned, each once, in order, as positions in ``losses.pairs``."""
-        return np.unique(self.losses.session[self.failures])
+        return self.losses.sessions_of(self.failures)
 
     @property
     def session_count(self) -> int:
@@ -69,13 +69,14 @@ class Incident:
     def involved(self) -> frozenset[str]:
         """All names in the incident."""
         names = self.losses.names
-        return self.around.union(names[k] for k in np.unique(np.concatenate(self.sides)))
+        return self.around.union(names[k] for k in used(np.concatenate(self.sides), len(names)).tolist())
 
     @cached_property
     def end_categories(self) -> frozenset[str]:
         """The categories of all ends that failed."""
         told = self.losses.column("category")
-        return frozenset(told.values[k] for k in np.unique(told.codes[self.losses.ends_of(self.failures)]))
+        codes = told.codes[self.losses.ends_of(self.failures)]
+        return frozenset(told.values[k] for k in used(codes, len(told.values)).tolist())
 
     @property
     def events(self) -> int:
@@ -110,7 +111,7 @@ class Bundler:
         losses = self._losses
         started, ended = losses.started[failures], losses.ended[failures]
         group = self._main_group(failures)
-        sessions = np.unique(losses.session[failures])
+        sessions = losses.sessions_of(failures)
         hubs, nodes = _places(losses, sessions, group)
         category = reason if work is None else self._common(failures)
         known = started[started != NEVER]
@@ -132,7 +133,7 @@ class Bundler:
         if not len(known) and group is not None:
             return [group.name]
         first = failures[started == known.min()] if len(known) else failures
-        return sorted("|".join(losses.pairs[k]) for k in np.unique(losses.session[first]))
+        return sorted("|".join(losses.pairs[k]) for k in losses.sessions_of(first).tolist())
 
     def _main_group(self, failures: Ints) -> Group | None:
         owners = self._owner[failures]
@@ -151,14 +152,16 @@ def _places(losses: Losses, sessions: Ints, group: Group | None) -> tuple[tuple[
     """The reflectors that stand in the failing sessions, and the nodes that lost a session by it."""
     one, other = (side[sessions] for side in losses.sides)
     names = losses.names
-    involved = [k for k in np.unique(np.r_[one, other]).tolist() if not names[k].startswith(("?", "#"))]
+    both = used(np.r_[one, other], len(names)).tolist()
+    involved = [k for k in both if not names[k].startswith(("?", "#"))]
     reflectors = set(group.reflectors) if group is not None and group.kind != "mesh" else set()
     centres = [k for k in involved if names[k].lstrip("@") in reflectors]
     is_centre = np.zeros(len(names), np.bool_)
     is_centre[centres] = True
     first, second = is_centre[one], is_centre[other]
-    suffering = np.unique(np.r_[one[second | ~first], other[first | ~second]])
-    nodes = [names[k] for k in np.intersect1d(suffering, involved).tolist()]
+    suffers = np.zeros(len(names), np.bool_)
+    suffers[one[second | ~first]] = suffers[other[first | ~second]] = True
+    nodes = [names[k] for k in involved if suffers[k]]
     hubs = [names[k] for k in centres] or _middle(names, one, other)
     return tuple(sorted(hubs)), tuple(sorted(name for name in nodes if not name.startswith("@")))
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
-from pipeline.findings.columns import Bools, Coded, Ints, coded, numbered
+from pipeline.findings.columns import Bools, Coded, Ints, coded, numbered, used
 from pipeline.findings.names import natural
 from pipeline.sessions.facts import TIME
 from pipeline.sessions.reasons import BARE, category_of
@@ -128,6 +128,10 @@ class Losses:
         counts = self.counts[failures]
         before = np.cumsum(counts) - counts
         return np.repeat(self.first[failures] - before, counts) + np.arange(int(counts.sum()))
+
+    def sessions_of(self, failures: Ints) -> Ints:
+        """The sessions of these failures, each once, in order."""
+        return used(self.session[failures], len(self.sides[0]))
 
     @cached_property
     def _coded(self) -> dict[str, Coded]:

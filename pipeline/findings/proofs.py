@@ -5,10 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import chain
-from typing import Any
-
-import polars as pl
 
 from pipeline.findings.losses import End
 from pipeline.sessions.reasons import BARE
@@ -38,39 +34,6 @@ class Sign:
     seen: bool | None
     proofs: tuple[Proof, ...] = ()
     fields: dict[str, str] = field(default_factory=dict)
-
-
-_QUOTED = ("message", "ts", "node", "peer", "source_path", "byte_offset", "rule")
-_MANY = 1000
-"""So many records are sorted as columns; fewer are quicker as rows."""
-
-
-def proofs_of_records(records: pl.DataFrame, limit: int = PROOFS) -> tuple[Proof, ...]:
-    """Quotes of the first records, one of each node and text as far as the limit goes."""
-    if records.height > _MANY:
-        records = records.sort("ts", "source_path", "byte_offset", nulls_last=True)
-    rows = list(zip(*(records[name].to_list() for name in _QUOTED), strict=True))
-    if len(rows) <= _MANY:
-        rows.sort(key=_moment_and_place)
-    first: dict[tuple[Any, ...], tuple[Any, ...]] = {}
-    for row in rows:
-        first.setdefault((row[2], row[6]), row)
-        if len(first) >= limit:
-            break
-    chosen = list(first.values())
-    if len(chosen) < limit:
-        places: dict[tuple[Any, ...], tuple[Any, ...]] = {}
-        for row in chain(chosen, rows):
-            if len(places) >= limit:
-                break
-            places.setdefault(row[4:6], row)
-        chosen = list(places.values())
-    return tuple(Proof(shortened(row[0] or ""), *row[1:6]) for row in chosen)
-
-
-def _moment_and_place(row: tuple[Any, ...]) -> tuple[Any, ...]:
-    """By time, then by place; what is not known comes last."""
-    return tuple(part for value in (row[1], row[4], row[5]) for part in (value is None, value))
 
 
 def spread(places: Iterable[int], limit: int = PROOFS) -> list[int]:

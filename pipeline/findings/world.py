@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Set
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -12,7 +11,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from pipeline.findings.columns import NEVER, Bools, Coded, Ints, coded, micros
+from pipeline.findings.columns import Bools, Coded, Ints, coded, micros
+from pipeline.findings.excerpts import Records, Selection
 from pipeline.findings.expected import Missing, expected_of, find_missing
 from pipeline.findings.groups import Group
 from pipeline.findings.losses import Losses
@@ -21,41 +21,8 @@ from pipeline.sessions.addresses import AddressBook, registered_addresses
 from pipeline.sessions.facts import ClusterFacts
 from pipeline.sessions.observations import SNAPSHOTS
 
-SILENT = ("benign", "session_established")
-"""The ordinary steps of a session: no signal quotes them."""
 Table = tuple[datetime, str | None, int | None]
 """When a status table was printed, and where it stands."""
-
-
-class Records:
-    """All records of a cluster, numbered in a column ``row``, by which those of an incident are found again."""
-
-    def __init__(self, records: pl.DataFrame) -> None:
-        self.frame = records.with_row_index("row")
-        self.ts = micros(records["ts"])
-        self.node = coded(records["node"])
-
-
-class Selection:
-    """Records that have something in common."""
-
-    def __init__(self, frame: pl.DataFrame, records: Records) -> None:
-        loud = frame.filter(~pl.col("category").is_in(SILENT)) if frame.height else frame
-        rows = loud["row"].to_numpy()
-        self.frame, self._loud, self._ts, self._node = frame, loud, records.ts[rows], records.node.at(rows)
-
-    def part(self, names: Set[str] | None, begun: int, done: int) -> pl.DataFrame:
-        """Those from nodes of these names and within the times, in microseconds.
-
-        What names no node or time is not left out, the ordinary steps of a session are.
-        """
-        undated = self._ts == NEVER
-        chosen = undated | (self._ts >= begun)
-        if done != NEVER:
-            chosen &= undated | (self._ts <= done)
-        if names is not None and chosen.any():
-            chosen &= self._node.among({None, *names})
-        return self._loud[np.flatnonzero(chosen)] if chosen.any() else self._loud.clear()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import numpy as np
 from pipeline.findings.case import Case
 from pipeline.findings.columns import Bools, distinct
 from pipeline.findings.names import listed
-from pipeline.findings.proofs import Sign, proofs_of_records
+from pipeline.findings.proofs import Sign
 from pipeline.findings.signals.base import compiled, signal
 from pipeline.sessions.reasons import BARE
 
@@ -24,7 +24,7 @@ def error_text(case: Case, pattern: str, share: float = 0.0) -> Sign:
     matching = _matching(case, pattern)
     if not matching.any():
         return Sign(False)
-    sessions = len(np.unique(case.sessions_of_ends[matching]))
+    sessions = len(case.incident.losses.sessions_of(case.incident.losses.failure[case.rows[matching]]))
     if sessions < share * case.incident.session_count:
         return Sign(False)
     first = case.errors.codes[int(np.argmax(matching))]
@@ -43,9 +43,10 @@ def _matching(case: Case, pattern: str) -> Bools:
 
 
 def _search(case: Case, pattern: str) -> Bools:
-    known = np.unique(case.errors.codes)
-    hits = [code for code in known.tolist() if first_match(pattern, case.errors.values[code]) is not None]
-    return np.isin(case.errors.codes, hits)
+    codes, values = case.errors.codes, case.errors.values
+    hits = np.zeros(len(values), np.bool_)
+    hits[[code for code in case.error_codes if first_match(pattern, values[code]) is not None]] = True
+    return np.asarray(hits[codes], np.bool_)
 
 
 @lru_cache(maxsize=200_000)
@@ -73,9 +74,9 @@ def error_at_one_end_only(case: Case, pattern: str) -> Sign:
 @signal
 def category(case: Case, categories: list[str]) -> Sign:
     """The incident's own category, or that of one of its ends, is one of ``categories``."""
-    if case.incident.records is not None:
+    if case.own_records is not None:
         seen = case.incident.category in categories
-        return Sign(seen, proofs_of_records(case.incident.records) if seen else ())
+        return Sign(seen, case.own_records.proofs if seen else ())
     matching = case.column("category").among(categories)
     if not matching.any():
         return Sign(False, (), {"category_nodes": ""})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.findings.case import Case
-from pipeline.findings.columns import combinations, distinct
+from pipeline.findings.columns import combinations, distinct, used
 from pipeline.findings.names import listed
 from pipeline.findings.proofs import PROOFS, Proof, Sign
 from pipeline.findings.signals.base import compiled, signal
@@ -44,7 +44,7 @@ def far_end_alive(case: Case) -> Sign:
         return Sign(None)
     names = case.incident.losses.names
     one, other = (side[both] for side in case.incident.sides)
-    lives = {k: _life(case, names[k]) for k in np.unique(np.r_[one, other]).tolist()}
+    lives = {k: _life(case, names[k]) for k in used(np.r_[one, other], len(names)).tolist()}
     lively = [k for k, life in lives.items() if life]
     alive = np.flatnonzero(np.isin(one, lively) & np.isin(other, lively))
     if 2 * len(alive) <= case.incident.session_count:

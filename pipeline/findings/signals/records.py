@@ -9,8 +9,10 @@ from typing import Any
 import polars as pl
 
 from pipeline.findings.case import Case
+from pipeline.findings.columns import distinct
+from pipeline.findings.excerpts import Excerpt
 from pipeline.findings.names import listed
-from pipeline.findings.proofs import Proof, Sign, proofs_of_records, shortened
+from pipeline.findings.proofs import Proof, Sign, shortened
 from pipeline.findings.signals.base import compiled, signal
 from pipeline.inventory.fingerprints import inferred_versions
 
@@ -26,26 +28,25 @@ def record(
     ``where``: on the nodes concerned (an incident of records: its own ones), ``beside`` these, or ``anywhere``.
     """
     chosen = (pattern, tuple(categories or ()))
-    records: pl.DataFrame = case.remembered((*chosen, where), lambda: case.within(case.world.select(*chosen), where))
-    if records.is_empty() or (records.height < least and _told(records) < least):
+    records: Excerpt = case.remembered((*chosen, where), lambda: case.within(case.world.select(*chosen), where))
+    if not len(records) or (len(records) < least and _told(records) < least):
         return Sign(False)
-    fields = {"record_count": str(records.height)}
-    nodes = records["node"].drop_nulls().unique().to_list()
-    if nodes:
-        fields["record_nodes"] = listed(nodes)
-    first = records.row(0, named=True)
+    fields = {"record_count": str(len(records))}
+    if records.nodes:
+        fields["record_nodes"] = listed(records.nodes)
+    first = records.first
     found = compiled(pattern).search(first["message"] or "") if pattern else None
     if found is not None:
         fields |= {k: v for k, v in found.groupdict().items() if v is not None}
     fields |= {f"param_{k}": v for k, v in _params(first["params"]).items()}
     if first["peer"]:
         fields["record_peer"] = first["peer"]
-    return Sign(True, proofs_of_records(records), fields)
+    return Sign(True, records.proofs, fields)
 
 
-def _told(records: pl.DataFrame) -> int:
+def _told(records: Excerpt) -> int:
     """How often these were told: a row of events stands for as many as it counts."""
-    counts = (_params(text).get("count", "") for text in records["params"].to_list())
+    counts = (_params(text).get("count", "") for text in records.told("params"))
     return sum(int(count) if count.isdigit() else 1 for count in counts)
 
 
@@ -70,7 +71,7 @@ def counted(case: Case, rule: str, least: int) -> Sign:
         marks = marks.filter(pl.col("minute").is_null() | (pl.col("minute") <= done))
     number = int(marks["events"].sum())
     kept = case.within(case.world.of_rule(rule))
-    return Sign(number >= least, proofs_of_records(kept, 2), {"counted_lines": str(number)})
+    return Sign(number >= least, kept.quoted(2), {"counted_lines": str(number)})
 
 
 _COUNTERS = {
@@ -168,22 +169,20 @@ def counters_silent(case: Case, names: list[str]) -> Sign:
 @signal
 def stranger(case: Case, known: bool) -> Sign:
     """A daemon refuses connections from an unknown address that a node has (``known``), or that none has."""
-    refused = case.remembered("refused", lambda: case.within(case.world.select("", (STRANGERS,))))
-    if refused.is_empty():
+    refused: Excerpt = case.remembered("refused", lambda: case.within(case.world.select("", (STRANGERS,))))
+    if not len(refused):
         return Sign(False)
-    book = case.world.book
+    book, peers = case.world.book, refused.peers
     if known:
-        mine = refused.filter(pl.col("peer").is_in(list(book.node_of)))
+        mine = refused.only(peers.among(book.node_of))
     else:
-        registered = {a for a, nodes in case.world.registered.items() if nodes}
-        mine = refused.filter(~pl.col("peer").is_in(list(registered)))
-        if not case.world.inventory:
-            mine = refused.filter(~pl.col("peer").is_in([peer for peer in case.told("peer") if peer]))
-    if mine.is_empty():
+        inventory = {a for a, nodes in case.world.registered.items() if nodes}
+        expected = inventory if case.world.inventory else {peer for peer in case.told("peer") if peer}
+        mine = refused.only(~peers.among({None, *expected}))
+    if not len(mine):
         return Sign(False)
-    names = [book.node_of.get(peer, peer) if known else peer for peer in mine["peer"].drop_nulls().unique()]
-    fields = {"strangers": listed(names), "stranger_seen_by": listed(mine["node"].drop_nulls().unique())}
-    return Sign(True, proofs_of_records(mine), fields)
+    names = [book.node_of.get(peer, peer) if known else peer for peer in distinct(mine.peers)]
+    return Sign(True, mine.proofs, {"strangers": listed(names), "stranger_seen_by": listed(mine.nodes)})
 
 
 @signal

@@ -10,7 +10,7 @@ import polars as pl
 from pipeline.findings.case import Case
 from pipeline.findings.columns import NEVER, Ints, span
 from pipeline.findings.names import listed
-from pipeline.findings.proofs import Proof, Sign, proofs_of_records
+from pipeline.findings.proofs import Proof, Sign
 from pipeline.findings.signals.base import signal
 
 
@@ -134,8 +134,8 @@ def loss_seen_by_peer(case: Case) -> Sign:
 @signal
 def waited(case: Case) -> Sign:
     """A daemon began a graceful restart, and its end came late or was not seen (an incident of such records)."""
-    records = case.incident.records
-    if records is None or case.incident.category != "graceful_restart":
+    records, own = case.incident.records, case.own_records
+    if records is None or own is None or case.incident.category != "graceful_restart":
         return Sign(False)
     fields = {"wait_nodes": listed(case.incident.nodes) or "this node", "wait_state": "is in"}
     spans = records.group_by("node", "component", "source_path").agg(span=pl.col("ts").max() - pl.col("ts").min())
@@ -144,7 +144,7 @@ def waited(case: Case) -> Sign:
         fields = {"wait_nodes": fields["wait_nodes"], "waited": f"{longest.total_seconds():.0f} s"}
     elif records["message"].str.contains("done|timeout").any():
         fields["wait_state"] = "began and ended"
-    return Sign(True, proofs_of_records(records), fields)
+    return Sign(True, own.proofs, fields)
 
 
 @signal

@@ -1,0 +1,161 @@
+"""Records by their numbers: what an incident asks of them is answered from columns, and only quoted ones are made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Set
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from pipeline.findings.columns import NEVER, Bools, Coded, Ints, coded, distinct, micros, numbered
+from pipeline.findings.proofs import PROOFS, Proof, shortened
+
+SILENT = ("benign", "session_established")
+"""The ordinary steps of a session: no signal quotes them."""
+_LAST = int(np.iinfo(np.int64).max)
+_FEW = 256
+"""So many records are looked through before all are: most have what is sought among the first."""
+
+
+class Records:
+    """All records of a cluster, numbered in a column ``row``, by which those of an incident are found again."""
+
+    def __init__(self, records: pl.DataFrame) -> None:
+        self.frame = records.with_row_index("row")
+        self.ts = micros(records["ts"])
+        self.node = coded(records["node"])
+
+    @cached_property
+    def peer(self) -> Coded:
+        """The peer that each record names."""
+        return coded(self.frame["peer"])
+
+    @cached_property
+    def kind(self) -> Ints:
+        """A number for each node and rule."""
+        return numbered(self.node, coded(self.frame["rule"]))[1]
+
+    @cached_property
+    def rank(self) -> Ints:
+        """The place of each record in the order of time and place; what is not known comes last."""
+        path = coded(self.frame["source_path"]).codes
+        offset = self.frame["byte_offset"].cast(pl.Int64).fill_null(_LAST).to_numpy()
+        ts = np.where(self.ts == NEVER, _LAST, self.ts)
+        rank = np.empty(len(ts), np.int64)
+        rank[np.lexsort((offset, np.where(path == 0, _LAST, path), ts))] = np.arange(len(ts))
+        return rank
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """Some records, by their numbers."""
+
+    records: Records
+    rows: Ints
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def only(self, chosen: Bools) -> Excerpt:
+        """Those that are chosen."""
+        return Excerpt(self.records, self.rows[chosen])
+
+    @property
+    def peers(self) -> Coded:
+        """The peer that each of them names."""
+        return self.records.peer.at(self.rows)
+
+    @cached_property
+    def nodes(self) -> list[str]:
+        """The nodes that told them."""
+        return distinct(self.records.node.at(self.rows))
+
+    def told(self, name: str) -> list[Any]:
+        """One column of them."""
+        return self.records.frame[name].gather(self.rows).to_list()
+
+    @property
+    def first(self) -> dict[str, Any]:
+        """The first of them."""
+        return self.records.frame.row(int(self.rows[0]), named=True)
+
+    @cached_property
+    def proofs(self) -> tuple[Proof, ...]:
+        """Quotes of the first ones, as many as one sign has at most."""
+        return self.quoted()
+
+    def quoted(self, limit: int = PROOFS) -> tuple[Proof, ...]:
+        """Quotes of the first ones, one of each node and text as far as the limit goes."""
+        ordered = self.rows[np.argsort(self.records.rank[self.rows], kind="stable")]
+        chosen = self._of_each_kind(ordered, limit)
+        if len(chosen) < limit:
+            places: dict[tuple[Any, ...], int] = {}
+            for row, place in self._places(chain([np.array(chosen, np.int64)], _growing(ordered))):
+                if len(places) >= limit:
+                    break
+                places.setdefault(place, row)
+            chosen = list(places.values())
+        names = ("message", "ts", "node", "peer", "source_path", "byte_offset")
+        told = self.records.frame.select(names)[chosen].rows()
+        return tuple(Proof(shortened(text or ""), *rest) for text, *rest in told)
+
+    def _of_each_kind(self, ordered: Ints, limit: int) -> list[int]:
+        for part in (ordered[:_FEW], ordered):
+            first = np.sort(np.unique(self.records.kind[part], return_index=True)[1])[:limit]
+            if len(first) == limit:
+                break
+        return [int(row) for row in part[first]]
+
+    def _places(self, parts: Iterator[Ints]) -> Iterator[tuple[int, tuple[Any, ...]]]:
+        frame = self.records.frame
+        for rows in parts:
+            paths, offsets = (frame[name].gather(rows).to_list() for name in ("source_path", "byte_offset"))
+            yield from zip(rows.tolist(), zip(paths, offsets, strict=True), strict=True)
+
+
+def _growing(rows: Ints) -> Iterator[Ints]:
+    """Slices of the rows, each larger than the one before."""
+    begin, length = 0, 16
+    while begin < len(rows):
+        yield rows[begin : begin + length]
+        begin, length = begin + length, length * 8
+
+
+class Selection:
+    """Records that have something in common."""
+
+    def __init__(self, frame: pl.DataFrame, records: Records) -> None:
+        self._records, self._all = records, frame["row"].cast(pl.Int64).to_numpy()
+        loud = frame.filter(~pl.col("category").is_in(SILENT)) if frame.height else frame
+        self._rows = loud["row"].cast(pl.Int64).to_numpy()
+        self._ts, self._node = records.ts[self._rows], records.node.at(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    @cached_property
+    def _chosen(self) -> Bools:
+        chosen = np.zeros(len(self._records.ts), np.bool_)
+        chosen[self._all] = True
+        return chosen
+
+    def among(self, rows: Ints) -> Excerpt:
+        """Those that are among these rows, in their order."""
+        return Excerpt(self._records, rows[self._chosen[rows]])
+
+    def part(self, names: Set[str] | None, begun: int, done: int) -> Excerpt:
+        """Those from nodes of these names and within the times, in microseconds.
+
+        What names no node or time is not left out, the ordinary steps of a session are.
+        """
+        undated = self._ts == NEVER
+        chosen = undated | (self._ts >= begun)
+        if done != NEVER:
+            chosen &= undated | (self._ts <= done)
+        if names is not None and chosen.any():
+            chosen &= self._node.among({None, *names})
+        return Excerpt(self._records, self._rows[chosen])
