@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Set
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -33,6 +33,11 @@ class Records:
     def peer(self) -> Coded:
         """The peer that each record names."""
         return coded(self.frame["peer"])
+
+    @cached_property
+    def quotes(self) -> pl.DataFrame:
+        """What is quoted of each record, in the order of :class:`Proof`."""
+        return self.frame.select("message", "ts", "node", "peer", "source_path", "byte_offset")
 
     @cached_property
     def kind(self) -> Ints:
@@ -92,16 +97,16 @@ class Excerpt:
         """Quotes of the first ones, one of each node and text as far as the limit goes."""
         ordered = self.rows[np.argsort(self.records.rank[self.rows], kind="stable")]
         chosen = self._of_each_kind(ordered, limit)
-        if len(chosen) < limit:
-            places: dict[tuple[Any, ...], int] = {}
-            for row, place in self._places(chain([np.array(chosen, np.int64)], _growing(ordered))):
+        quotes = [self.records.quotes.row(row) for row in chosen]
+        if len(quotes) < limit:
+            more = (self.records.quotes.row(int(row)) for row in ordered)
+            places: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+            for quote in chain(quotes, more):
+                places.setdefault(quote[4:6], quote)
                 if len(places) >= limit:
                     break
-                places.setdefault(place, row)
-            chosen = list(places.values())
-        names = ("message", "ts", "node", "peer", "source_path", "byte_offset")
-        told = self.records.frame.select(names)[chosen].rows()
-        return tuple(Proof(shortened(text or ""), *rest) for text, *rest in told)
+            quotes = list(places.values())
+        return tuple(Proof(shortened(text or ""), *rest) for text, *rest in quotes)
 
     def _of_each_kind(self, ordered: Ints, limit: int) -> list[int]:
         for part in (ordered[:_FEW], ordered):
@@ -109,20 +114,6 @@ class Excerpt:
             if len(first) == limit:
                 break
         return [int(row) for row in part[first]]
-
-    def _places(self, parts: Iterator[Ints]) -> Iterator[tuple[int, tuple[Any, ...]]]:
-        frame = self.records.frame
-        for rows in parts:
-            paths, offsets = (frame[name].gather(rows).to_list() for name in ("source_path", "byte_offset"))
-            yield from zip(rows.tolist(), zip(paths, offsets, strict=True), strict=True)
-
-
-def _growing(rows: Ints) -> Iterator[Ints]:
-    """Slices of the rows, each larger than the one before."""
-    begin, length = 0, 16
-    while begin < len(rows):
-        yield rows[begin : begin + length]
-        begin, length = begin + length, length * 8
 
 
 class Selection:
