@@ -153,17 +153,6 @@ class Case:
         return records.part(chosen, micros_of(begun), micros_of(done))
 
     @cached_property
-    def _failing_with(self) -> dict[str, set[str]]:
-        """For each speaker the far ends of its failing sessions."""
-        one, other = self.incident.sides
-        near, far = np.concatenate([one, other]), np.concatenate([other, one])
-        order = np.argsort(near, kind="stable")
-        known, begins = np.unique(near[order], return_index=True)
-        names = self.incident.losses.names
-        parts = np.split(far[order], begins[1:])
-        return {names[k]: {names[f] for f in part} for k, part in zip(known, parts, strict=False)}
-
-    @cached_property
     def restarts(self) -> list[tuple[str, datetime]]:
         """The nodes whose daemon started around the loss of one of their sessions, and when."""
         found = self.world.planned.restarted(self.incident.losses, self.incident.failures)
@@ -191,8 +180,12 @@ class Case:
         if stretches is None:
             return 0, {}
         begun, done = self.incident.started_at, self.incident.ended_at or self.world.data_end
-        failing = self._failing_with.get(name, set())
-        up = np.fromiter((far not in failing for far in stretches.far), np.bool_, len(stretches.far))
+        one, other = self.incident.sides
+        losses = self.incident.losses
+        near = losses.position.get(name, -1)
+        failing = np.zeros(len(losses.names) + 1, np.bool_)
+        failing[other[one == near]] = failing[one[other == near]] = True
+        up = ~failing[self.world.far_of_ups(losses)[stretches.rows]]
         if begun is not None and done is not None:
             up &= (stretches.ended > micros_of(begun + SETTLE)) & (stretches.started <= micros_of(done))
             up &= stretches.started != NEVER

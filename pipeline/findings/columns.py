@@ -54,13 +54,32 @@ def coded(texts: pl.Series) -> Coded:
 
 def numbered(*columns: Coded) -> tuple[Ints, Ints]:
     """A number for each combination of values: the first row that has it, and the numbers of all rows."""
-    joint = np.zeros(len(columns[0].codes), np.int64)
+    joint, size = np.zeros(len(columns[0].codes), np.int64), 1
     for column in columns:
+        size *= len(column.values)
         joint = joint * len(column.values) + column.codes
         if len(columns) > 2:
-            joint = np.unique(joint, return_inverse=True)[1].astype(np.int64)
-    _, first, codes = np.unique(joint, return_index=True, return_inverse=True)
-    return first.astype(np.int64), codes.astype(np.int64)
+            first, joint = _dense(joint, size)
+            size = len(first)
+    return _dense(joint, size)
+
+
+def _dense(numbers: Ints, size: int) -> tuple[Ints, Ints]:
+    """Numbers below ``size`` without gaps, in their order, and the first row of each."""
+    if len(numbers) * 16 < size:
+        _, first, codes = np.unique(numbers, return_index=True, return_inverse=True)
+        return first.astype(np.int64), codes.astype(np.int64)
+    first = np.full(size, -1)
+    first[numbers[::-1]] = np.arange(len(numbers))[::-1]
+    known = first >= 0
+    return first[known], (np.cumsum(known) - 1)[numbers]
+
+
+def latest(codes: Ints, size: int) -> Ints:
+    """The last position of each of the numbers, all below ``size``, in their order."""
+    found = np.full(size, -1)
+    found[codes] = np.arange(len(codes))
+    return found[found >= 0]
 
 
 def used(codes: Ints, size: int) -> Ints:

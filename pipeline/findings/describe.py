@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-
 import numpy as np
 
 from pipeline.findings.case import Case
-from pipeline.findings.columns import Ints, distinct, used
+from pipeline.findings.columns import Ints, distinct, latest, used
 from pipeline.findings.losses import End
 from pipeline.findings.names import listed
 from pipeline.findings.proofs import Proof, shortened, shown_by
@@ -56,9 +54,9 @@ def ends_paragraph(case: Case) -> str:
     """Which side shows what: one line for each side and view, then what was not seen."""
     if not case.has_ends:
         return ""
-    # What an end showed last is what counts: looked through from the back, it comes first.
-    _, latest = np.unique(case.incident.losses.way[case.rows][::-1], return_index=True)
-    last = len(case.rows) - 1 - latest
+    # What an end showed last is what counts.
+    losses = case.incident.losses
+    last = latest(losses.way[case.rows], losses.ways)
     at_hub = case.column("node").among(case.incident.hubs)[last]
     lines = [line for positions in (last[at_hub], last[~at_hub]) for line in _views(case, positions)]
     if case.unseen:
@@ -70,18 +68,20 @@ def _views(case: Case, positions: Ints) -> list[str]:
     """The views of some ends, one position for each speaker and far end, the most frequent first."""
     losses = case.incident.losses
     shown = losses.alike[1][case.rows[positions]]
-    views: dict[str, list[Ints]] = defaultdict(list)
-    for code in used(shown, len(losses.shown)).tolist():
-        views[_view(losses.shown[code])].append(positions[shown == code])
-    found = {view: np.concatenate(parts) for view, parts in views.items()}
-    ranked = sorted(found.items(), key=lambda pair: (-len(pair[1]), pair[0]))
+    told = {code: _view(losses.shown[code]) for code in used(shown, len(losses.shown)).tolist()}
+    views = list(dict.fromkeys(told.values()))
+    number = dict(zip(views, range(len(views)), strict=True))
+    table = np.zeros(len(losses.shown), np.int64)
+    table[list(told)] = [number[view] for view in told.values()]
+    kinds = table[shown]
+    counts = np.bincount(kinds, minlength=len(views)).tolist()
+    ranked = sorted(range(len(views)), key=lambda kind: (-counts[kind], views[kind]))
     lines = []
-    for view, ends in ranked[:KINDS_SHOWN]:
-        places = listed((place.lstrip("?") for place in distinct(case.places.at(ends))), 6)
-        lines.append(f"{places}: {view} ({_count(len(ends), 'session')})")
+    for kind in ranked[:KINDS_SHOWN]:
+        places = listed((place.lstrip("?") for place in distinct(case.places.at(positions[kinds == kind]))), 6)
+        lines.append(f"{places}: {views[kind]} ({_count(counts[kind], 'session')})")
     if len(ranked) > KINDS_SHOWN:
-        more = sum(len(ends) for _, ends in ranked[KINDS_SHOWN:])
-        lines.append(f"{more} more with other texts")
+        lines.append(f"{sum(counts[kind] for kind in ranked[KINDS_SHOWN:])} more with other texts")
     return lines
 
 

@@ -59,6 +59,7 @@ class End(NamedTuple):
         return self.node or self.speaker
 
 
+_ERRORS = End._fields.index("errors")
 ENDS: dict[str, Any] = {
     "speaker": pl.String, "node": pl.String, "protocol": pl.String, "peer": pl.String, "peer_node": pl.String,
     "category": pl.String, "started_at": TIME, "ended_at": TIME, "is_open": pl.Boolean, "how_started": pl.String,
@@ -106,6 +107,11 @@ class Losses:
 
     def __len__(self) -> int:
         return len(self.session)
+
+    @cached_property
+    def position(self) -> dict[str, int]:
+        """The place of each of the names."""
+        return dict(zip(self.names, range(len(self.names)), strict=True))
 
     @cached_property
     def counts(self) -> Ints:
@@ -176,10 +182,19 @@ class Losses:
         near, far = _naturally(self.place), _naturally(self.far)
         return np.asarray(near[self.place.codes] * len(far) + far[self.far.codes], np.int64)
 
-    @cached_property
+    @property
     def way(self) -> Ints:
         """A number for each speaker and far end."""
-        return numbered(self.column("speaker"), self.far)[1]
+        return self._ways[1]
+
+    @property
+    def ways(self) -> int:
+        """How many such numbers there are."""
+        return len(self._ways[0])
+
+    @cached_property
+    def _ways(self) -> tuple[Ints, Ints]:
+        return numbered(self.column("speaker"), self.far)
 
     @cached_property
     def kinds(self) -> Coded:
@@ -202,7 +217,8 @@ class Losses:
     @cached_property
     def shown(self) -> list[End]:
         """One end for each number of :attr:`alike`."""
-        return [self.end(int(row)) for row in self.alike[0]]
+        rows = self.ends[self.alike[0]].select(End._fields).rows()
+        return [End(*values)._replace(errors=tuple(values[_ERRORS] or ())) for values in rows]
 
     @cached_property
     def _told(self) -> pl.DataFrame:

@@ -30,7 +30,6 @@ class Ups:
     """Stretches in which the sessions of one speaker were up; ``rows`` are their places in ``World.up``."""
 
     rows: Ints
-    far: list[str]
     started: Ints
     ended: Ints
 
@@ -81,13 +80,25 @@ class World:
     def ups(self) -> dict[str, Ups]:
         """The same by speaker; the stretches of one lie beside each other."""
         speakers = self.up["speaker"].to_list()
-        far, started, ended = self.up["far"].to_list(), micros(self.up["started_at"]), micros(self.up["ended_at"])
+        started, ended = micros(self.up["started_at"]), micros(self.up["ended_at"])
         begins = [k for k, name in enumerate(speakers) if not k or speakers[k - 1] != name]
         pieces = zip(begins, [*begins[1:], len(speakers)], strict=False)
         return {
-            speakers[first]: Ups(np.arange(first, last), far[first:last], started[first:last], ended[first:last])
+            speakers[first]: Ups(np.arange(first, last), started[first:last], ended[first:last])
             for first, last in pieces
         }
+
+    def far_of_ups(self, losses: Losses) -> Ints:
+        """For each stretch of ``up`` the far end as a position in the names of sessions; -1 for one of no failure."""
+        if losses not in self._far_of_ups:
+            far = coded(self.up["far"])
+            table = np.array([losses.position.get(name, -1) for name in far.values], np.int64)
+            self._far_of_ups[losses] = table[far.codes]
+        return self._far_of_ups[losses]
+
+    @cached_property
+    def _far_of_ups(self) -> dict[Losses, Ints]:
+        return {}
 
     def last_configured(self, speaker: str) -> dict[str, datetime | None]:
         """Nodes that a speaker had a session configured with, and when that was last seen."""
