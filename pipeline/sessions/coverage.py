@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from pipeline.sessions.facts import TIME, ClusterFacts
 from pipeline.sessions.observations import bird_logs
@@ -41,16 +43,43 @@ def session_stretches(
 ) -> pl.DataFrame:
     """Columns of ``STRETCH_SCHEMA``: when the state of a speaker's sessions could be seen."""
     logs = bird_logs(facts.observed).select("speaker", start="first_ts", end="last_ts", reach=pl.lit(settings.log_gap))
-    seen = observations.filter(pl.col("ts").is_not_null()).select(
-        "speaker", start="ts", end="ts",
+    seen = observations.select(
+        "speaker", "ts", start="ts", end="ts",
         reach=pl.when(pl.col("observed_by") == "log").then(settings.log_gap).otherwise(settings.snapshot_gap),
-    ).unique()  # fmt: skip
-    merged = _merge(pl.concat([logs, seen], how="vertical_relaxed"), ["speaker"])
+    )  # fmt: skip
+    recorded = _stretches(logs)
+    place = stretch_of(seen, recorded)
+    # What lies within a log adds nothing to it: few observations are left to be put in order.
+    known = pl.Series(place).set(pl.Series(place < 0), None)
+    until = recorded["stretch_end"].gather(known)
+    adds = ((pl.col("ts") <= until) & (pl.col("end") + pl.col("reach") <= until + settings.log_gap)).fill_null(False)
+    more = seen.filter(pl.col("ts").is_not_null() & ~adds).drop("ts").unique()
+    return _stretches(pl.concat([logs, more], how="vertical_relaxed"))
+
+
+def _stretches(pieces: pl.DataFrame) -> pl.DataFrame:
     return (
-        merged.select("speaker", stretch_start="start", stretch_end="end")
-        .cast(pl.Schema(STRETCH_SCHEMA))
-        .sort("speaker", "stretch_start")
-    )
+        _merge(pieces, ["speaker"]).select("speaker", stretch_start="start", stretch_end="end")
+        .cast(pl.Schema(STRETCH_SCHEMA)).sort("speaker", "stretch_start")
+    )  # fmt: skip
+
+
+def stretch_of(observations: pl.DataFrame, stretches: pl.DataFrame) -> NDArray[np.int64]:
+    """For each observation the row of its speaker's last stretch that began by then; -1 for none.
+
+    ``stretches`` are in order of speaker and start. Observations keep their order, which a join by time would not.
+    """
+    speakers = pl.Enum(stretches["speaker"].unique().sort())
+    codes = observations["speaker"].cast(speakers, strict=False).to_physical().cast(pl.Int64).fill_null(-1).to_numpy()
+    begins = stretches["stretch_start"].to_numpy().astype("datetime64[us]").astype(np.int64)
+    moments, rank = np.unique(begins, return_inverse=True)
+    ts = observations["ts"].to_numpy().astype("datetime64[us]").astype(np.int64)
+    width = len(moments) + 1
+    keys = stretches["speaker"].cast(speakers).to_physical().cast(pl.Int64).to_numpy() * width + rank + 1
+    sought = codes * width + np.searchsorted(moments, ts, side="right")
+    found = np.searchsorted(keys, sought, side="right") - 1
+    same = (found >= 0) & (codes >= 0) & (keys[found] >= codes * width) if len(keys) else np.zeros(len(ts), np.bool_)
+    return np.where(same & observations["ts"].is_not_null().to_numpy(), found, -1)
 
 
 def _merge(pieces: pl.DataFrame, keys: list[str]) -> pl.DataFrame:

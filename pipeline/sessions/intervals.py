@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from pipeline.sessions.coverage import session_stretches
+from pipeline.sessions.coverage import session_stretches, stretch_of
 from pipeline.sessions.facts import TIME, ClusterFacts
 from pipeline.sessions.observations import DOWN, END, GONE, KEY, UP, bird_logs, log_ends
 from pipeline.sessions.reasons import BARE, HEALTHY, SOFT
@@ -68,13 +68,9 @@ def _data_end(stretches: pl.DataFrame) -> object:
 
 def _in_stretches(observations: pl.DataFrame, stretches: pl.DataFrame) -> pl.DataFrame:
     """Add the start and end of the coverage stretch that each dated observation lies in."""
-    dated = observations.filter(pl.col("ts").is_not_null()).sort("ts", maintain_order=True)
-    joined = dated.join_asof(
-        stretches.sort("stretch_start"), left_on="ts", right_on="stretch_start", by="speaker", strategy="backward",
-        check_sortedness=False,
-    )  # fmt: skip
-    undated = observations.filter(pl.col("ts").is_null())
-    return pl.concat([undated, joined], how="diagonal_relaxed").sort([KEY, "ts"], nulls_last=False, maintain_order=True)
+    place = stretch_of(observations, stretches)
+    known = pl.Series(place).set(pl.Series(place < 0), None)
+    return observations.with_columns(stretches[name].gather(known) for name in ("stretch_start", "stretch_end"))
 
 
 def _runs(observations: pl.DataFrame) -> pl.DataFrame:

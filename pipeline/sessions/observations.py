@@ -166,15 +166,19 @@ def bird_logs(observed: pl.DataFrame) -> pl.DataFrame:
 
 
 def _reconciled(ordered: pl.DataFrame, ends: pl.DataFrame, settings: SessionSettings) -> pl.DataFrame:
-    """Apply the order of precedence: same moment, stamp skew, probes last; undated rows only where alone."""
+    """Apply the order of precedence: same moment, stamp skew, probes last; undated rows only where alone.
+
+    The order of end and time is kept throughout, so that nothing is sorted twice.
+    """
     dated = ordered.filter(pl.col("ts").is_not_null())
     undated = ordered.filter(pl.col("ts").is_null()).join(dated.select(KEY).unique(), on=KEY, how="anti")
     if dated["rank"].n_unique() > 1:
         dated = dated.filter(pl.col("rank") == pl.col("rank").max().over(KEY, "ts"))
     kept = _without_late_probes(_without_skewed_tables(dated, settings), ends, settings)
-    return pl.concat([undated, _without_last_steps(_without_collisions(kept, settings))]).sort(
-        [KEY, "ts"], nulls_last=False, maintain_order=True
-    )
+    found = _without_last_steps(_without_collisions(kept, settings))
+    if undated.is_empty():
+        return found
+    return pl.concat([undated, found]).sort([KEY, "ts"], nulls_last=False, maintain_order=True)
 
 
 def _without_last_steps(dated: pl.DataFrame) -> pl.DataFrame:
@@ -183,21 +187,20 @@ def _without_last_steps(dated: pl.DataFrame) -> pl.DataFrame:
         return dated
     closing = pl.col("state").is_in(["stop", "down", "flush"]) & (pl.col("observed_by") == "log")
     step = pl.when(pl.col("status") == GONE).then(pl.lit(GONE)).when(~closing.fill_null(False)).then(pl.lit("other"))
-    ordered = dated.sort([KEY, "ts"], maintain_order=True).with_columns(_step=step.forward_fill().over(KEY))
+    ordered = dated.with_columns(_step=step.forward_fill().over(KEY))
     gone = (pl.col("_step") == GONE).fill_null(False)
     return ordered.with_columns(status=pl.when(gone).then(pl.lit(GONE)).otherwise("status")).drop("_step")
 
 
 def _without_collisions(dated: pl.DataFrame, settings: SessionSettings) -> pl.DataFrame:
     """Both ends dial at once; the connection that loses is up for milliseconds. That was no session."""
-    ordered = dated.sort([KEY, "ts"], maintain_order=True)
     lost = (
         (pl.col("status") == UP)
         & (pl.col(KEY).shift(-1) == pl.col(KEY))
         & (pl.col("status").shift(-1) == DOWN)
         & (pl.col("ts").shift(-1) - pl.col("ts") < settings.least_up)
     ).fill_null(False)
-    return ordered.with_columns(status=pl.when(lost).then(pl.lit(DOWN)).otherwise("status"))
+    return dated.with_columns(status=pl.when(lost).then(pl.lit(DOWN)).otherwise("status"))
 
 
 def _near(frame: pl.DataFrame, marker: pl.Expr, columns: list[str]) -> pl.DataFrame:
