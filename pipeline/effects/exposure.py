@@ -124,7 +124,7 @@ def _sizes(sizes: pl.DataFrame, places: pl.DataFrame, groups: pl.DataFrame) -> p
     """Epochs of constant size of each hub: cluster, hub, size, since, until."""
     peers = places.group_by("cluster", "group_name", "hub").agg(pl.len().alias("seen"))
     mesh = places.filter(pl.col("role") == "mesh").group_by("cluster", "group_name").agg(
-        pl.concat_list("hub", "client").explode().n_unique().alias("nodes")
+        pl.col("hub").append("client").n_unique().alias("nodes")
     )  # fmt: skip
     counted = (
         sizes.filter(pl.col("ts").is_not_null())

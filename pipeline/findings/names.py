@@ -12,10 +12,16 @@ Name = tuple[tuple[int, int, str], ...]
 
 def listed(names: Iterable[str], limit: int = 8) -> str:
     """Names in order, the rest as a number."""
-    distinct = set(names)
-    found = heapq.nsmallest(limit, distinct, key=natural)
+    distinct = frozenset(names)
+    found = _first(distinct, limit)
     more = len(distinct) - limit
     return ", ".join(found) + (f" and {more} more" if more > 0 else "")
+
+
+@lru_cache(maxsize=256)
+def _first(names: frozenset[str], limit: int) -> tuple[str, ...]:
+    """The first of the names; causes ask for the same ones over and over."""
+    return tuple(heapq.nsmallest(limit, names, key=natural))
 
 
 @lru_cache(maxsize=100_000)

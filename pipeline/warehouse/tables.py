@@ -39,12 +39,9 @@ def with_shape_id(frame: pl.DataFrame) -> pl.DataFrame:
 
 def table_columns(con: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:
     """Columns of a table of the warehouse with their SQL types, in order."""
-    rows = con.sql(
-        "SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = $table "
-        "AND database_name = current_database() AND schema_name = 'main' ORDER BY column_index",
-        params={"table": table},
-    ).fetchall()
-    return dict(rows)
+    # bound and not run; the catalogue's table function would list the columns of every table
+    relation = con.sql(f'FROM main."{table}" LIMIT 0')
+    return dict(zip(relation.columns, map(str, relation.types), strict=True))
 
 
 def insert(
