@@ -63,7 +63,8 @@ def build_failures(intervals: pl.DataFrame, data_end: datetime | None) -> Losses
         return NONE
     names, sides, session, speaker = _sessions(intervals)
     started = micros(intervals["started_at"])
-    both_since = _both_since(session, speaker, started, len(sides[0]))
+    # positions in the names start after None, which no session has
+    both_since = _both_since(session, speaker - 1 == sides[0][session], started, len(sides[0]))
     down = _down(intervals, session, speaker, started)
     if not len(down.row):
         return NONE
@@ -99,14 +100,14 @@ def _sessions(intervals: pl.DataFrame) -> tuple[list[str], tuple[Ints, Ints], In
     return both.values[1:], (distinct // width - 1, distinct % width - 1), session, near
 
 
-def _both_since(session: Ints, speaker: Ints, started: Ints, sessions: int) -> Ints:
+def _both_since(session: Ints, is_low: Bools, started: Ints, sessions: int) -> Ints:
     """For each session when its later end was first seen."""
     known = started != NEVER
-    frame = pl.DataFrame({"session": session[known], "speaker": speaker[known], "at": started[known]})
-    later = frame.group_by("session", "speaker").agg(pl.col("at").min()).group_by("session").agg(pl.col("at").max())
-    found = np.full(sessions, NEVER)
-    found[later["session"].to_numpy()] = later["at"].to_numpy()
-    return found
+    late = np.iinfo(np.int64).max
+    # a session has two sides, and the speaker is one of them
+    first = np.full((2, sessions), late)
+    np.minimum.at(first, (is_low[known].astype(np.int64), session[known]), started[known])
+    return np.asarray(np.where(first == late, NEVER, first).max(axis=0), np.int64)
 
 
 def _down(intervals: pl.DataFrame, session: Ints, speaker: Ints, started: Ints) -> _Stretches:

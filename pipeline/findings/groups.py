@@ -150,13 +150,11 @@ def _telling_ends(intervals: pl.DataFrame, configured: Container[str]) -> pl.Dat
     Of the mesh only who takes part in it and what a configuration tells: a large one has a million ends.
     """
     ends = intervals.filter(pl.col("node").is_not_null() & pl.col("protocol").is_not_null())
-    distinct = ends.select("node", "protocol", "peer").unique(maintain_order=True)
-    known = [node for node in distinct["node"].unique() if node in configured]
+    known = [node for node in ends["node"].unique() if node in configured]
     direct = ~pl.col("protocol").str.starts_with("Mesh_")
     first = pl.col("node").is_first_distinct() | pl.col("peer").is_first_distinct()
-    return pl.concat([
-        distinct.filter(direct), distinct.filter(~direct).filter(first | pl.col("node").is_in(known))
-    ])  # fmt: skip
+    mesh = ends.filter(~direct).filter(first | pl.col("node").is_in(known))
+    return pl.concat([ends.filter(direct), mesh]).select("node", "protocol", "peer").unique(maintain_order=True)
 
 
 def _md5_complaints(intervals: pl.DataFrame) -> set[str]:

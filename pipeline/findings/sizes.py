@@ -41,7 +41,9 @@ def build_sizes(
     all peers count when the group uses passwords.
     """
     centres = [(group, hub) for group in groups for hub in (group.reflectors or ())]
-    counted = pl.concat([_from_tables(observations), _from_log(observations, intervals)], how="vertical_relaxed")
+    of_hub = pl.col("node").is_in([hub for _, hub in centres])
+    shown = observations.filter(of_hub)
+    counted = pl.concat([_from_tables(shown), _from_log(shown, intervals.filter(of_hub))], how="vertical_relaxed")
     rows: list[dict[str, Any]] = []
     for group, hub in centres:
         mine = counted.filter(pl.col("node") == hub).sort("ts", nulls_last=False, maintain_order=True)

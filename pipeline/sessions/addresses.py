@@ -111,11 +111,11 @@ def _deduced(facts: ClusterFacts, node_of: dict[str, str]) -> Iterator[tuple[str
     neighbours: dict[str, set[str]] = {}
     callers: dict[str, set[str]] = {}
     is_named, is_known = pl.col("node").is_in(list(named)), pl.col("peer").is_in(list(node_of))
-    distinct = pairs.select("node", "peer").unique()
-    for node, peer in distinct.filter(~is_named & is_known).iter_rows():
+    for node, peer in pairs.filter(~is_named & is_known).select("node", "peer").unique().iter_rows():
         neighbours.setdefault(node, set()).add(node_of[peer])
     # In a mesh most sessions name an unknown address; without a node that lacks its own they need no look.
-    for node, peer in distinct.filter(is_named & ~is_known & pl.lit(bool(neighbours))).iter_rows():
+    unknown = pairs.filter(is_named & ~is_known) if neighbours else pairs.clear()
+    for node, peer in unknown.select("node", "peer").unique().iter_rows():
         callers.setdefault(peer, set()).add(node)
     for node, found in sorted(neighbours.items()):
         alike = [address for address, nodes in callers.items() if nodes == found]

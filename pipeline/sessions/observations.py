@@ -100,6 +100,14 @@ def _with_ends(raw: pl.DataFrame, book: AddressBook) -> pl.DataFrame:
         speaker=pl.coalesce("node", pl.lit("?") + pl.col("source_path").fill_null("")),
         rank=pl.col("observed_by").replace_strict(RANKS, default=0, return_dtype=pl.Int8),
     )
+    filled = _with_names(named) if named["peer"].has_nulls() or named["protocol"].has_nulls() else named
+    return filled.join(peers, on="peer", how="left", maintain_order="left").with_columns(
+        end=pl.coalesce("protocol", "peer")
+    )
+
+
+def _with_names(named: pl.DataFrame) -> pl.DataFrame:
+    """Fill in the peer of a protocol, and the protocol of a peer that has one, as the speaker names them elsewhere."""
     known = (
         named.filter(pl.col("protocol").is_not_null() & pl.col("peer").is_not_null())
         .select("speaker", "protocol", "peer").unique()
@@ -108,14 +116,11 @@ def _with_ends(raw: pl.DataFrame, book: AddressBook) -> pl.DataFrame:
     only_protocol = known.group_by("speaker", "peer").agg(
         pl.when(pl.col("protocol").n_unique() == 1).then(pl.col("protocol").first()).alias("_protocol")
     )
-    filled = (
+    return (
         named.join(only_peer, on=["speaker", "protocol"], how="left", maintain_order="left")
         .with_columns(peer=pl.coalesce("peer", "_peer"))
         .join(only_protocol, on=["speaker", "peer"], how="left", maintain_order="left")
         .with_columns(protocol=pl.coalesce("protocol", "_protocol"))
-    )
-    return filled.join(peers, on="peer", how="left", maintain_order="left").with_columns(
-        end=pl.coalesce("protocol", "peer")
     )
 
 
