@@ -212,7 +212,9 @@ def _counts(losses: pl.DataFrame, epochs: pl.DataFrame, versions: pl.DataFrame) 
     points = losses.with_columns(end=pl.col("start") + pl.duration(microseconds=1)).drop("until")
     placed = _cut(_cut(points, epochs, "hub"), versions, "client").sort("start", *PAIR)
     first = pl.col("incident").is_first_distinct()
-    of_category = pl.struct("category", "incident").is_first_distinct()
+    categories = pl.Enum(placed["category"].unique().sort())
+    number = pl.col("category").cast(categories).to_physical().cast(pl.Int64)
+    of_category = (pl.col("incident") * len(categories.categories) + number).is_first_distinct()
     keyed = pl.concat([
         placed.with_columns(category=pl.lit(ANY), first=first), placed.with_columns(first=of_category)
     ])  # fmt: skip

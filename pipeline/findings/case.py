@@ -67,9 +67,9 @@ class Case:
         return self.incident.losses.errors.at(self.rows)
 
     @cached_property
-    def error_codes(self) -> list[int]:
+    def error_codes(self) -> Ints:
         """The different lists of error texts, by their codes."""
-        return [int(code) for code in used(self.errors.codes, len(self.errors.values))]
+        return used(self.errors.codes, len(self.errors.values))
 
     def told(self, name: str) -> list[Any]:
         """The different values of a text of the ends, None left out."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -17,7 +17,7 @@ from pipeline.findings.proofs import PROOFS, Proof, shortened
 SILENT = ("benign", "session_established")
 """The ordinary steps of a session: no signal quotes them."""
 _LAST = int(np.iinfo(np.int64).max)
-_FEW = 256
+_FEW = 64
 """So many records are looked through before all are: most have what is sought among the first."""
 
 
@@ -40,18 +40,24 @@ class Records:
         return self.frame.select("message", "ts", "node", "peer", "source_path", "byte_offset")
 
     @cached_property
-    def kind(self) -> Ints:
-        """A number for each node and rule."""
-        return numbered(self.node, coded(self.frame["rule"]))[1]
+    def kinds(self) -> tuple[Ints, int]:
+        """A number for each node and rule, and how many there are."""
+        first, codes = numbered(self.node, coded(self.frame["rule"]))
+        return codes, len(first)
 
     @cached_property
-    def rank(self) -> Ints:
-        """The place of each record in the order of time and place; what is not known comes last."""
+    def ordered(self) -> Ints:
+        """The records in the order of time and place; what is not known comes last."""
         path = coded(self.frame["source_path"]).codes
         offset = self.frame["byte_offset"].cast(pl.Int64).fill_null(_LAST).to_numpy()
         ts = np.where(self.ts == NEVER, _LAST, self.ts)
-        rank = np.empty(len(ts), np.int64)
-        rank[np.lexsort((offset, np.where(path == 0, _LAST, path), ts))] = np.arange(len(ts))
+        return np.lexsort((offset, np.where(path == 0, _LAST, path), ts)).astype(np.int64)
+
+    @cached_property
+    def rank(self) -> Ints:
+        """The place of each record in that order."""
+        rank = np.empty(len(self.ordered), np.int64)
+        rank[self.ordered] = np.arange(len(rank))
         return rank
 
 
@@ -95,25 +101,34 @@ class Excerpt:
 
     def quoted(self, limit: int = PROOFS) -> tuple[Proof, ...]:
         """Quotes of the first ones, one of each node and text as far as the limit goes."""
-        ordered = self.rows[np.argsort(self.records.rank[self.rows], kind="stable")]
-        chosen = self._of_each_kind(ordered, limit)
-        quotes = [self.records.quotes.row(row) for row in chosen]
+        ranks = self.records.rank[self.rows]
+        quotes = [*self._quotes(self._first_of_kinds(ranks, limit))]
         if len(quotes) < limit:
-            more = (self.records.quotes.row(int(row)) for row in ordered)
             places: dict[tuple[Any, ...], tuple[Any, ...]] = {}
-            for quote in chain(quotes, more):
+            for quote in chain(quotes, self._quotes(_in_order(ranks))):
                 places.setdefault(quote[4:6], quote)
                 if len(places) >= limit:
                     break
             quotes = list(places.values())
         return tuple(Proof(shortened(text or ""), *rest) for text, *rest in quotes)
 
-    def _of_each_kind(self, ordered: Ints, limit: int) -> list[int]:
-        for part in (ordered[:_FEW], ordered):
-            first = np.sort(np.unique(self.records.kind[part], return_index=True)[1])[:limit]
-            if len(first) == limit:
-                break
-        return [int(row) for row in part[first]]
+    def _first_of_kinds(self, ranks: Ints, limit: int) -> Ints:
+        """The first record of each node and rule, by their places in order."""
+        kinds, number = self.records.kinds
+        best = np.full(number, _LAST)
+        np.minimum.at(best, kinds[self.rows], ranks)
+        return np.sort(best[best < _LAST])[:limit]
+
+    def _quotes(self, ranks: Iterable[int]) -> Iterator[tuple[Any, ...]]:
+        return (self.records.quotes.row(int(self.records.ordered[rank])) for rank in ranks)
+
+
+def _in_order(ranks: Ints) -> Iterator[int]:
+    """The numbers in order. Few are asked for, so that the others are only sorted when these do not do."""
+    few = np.sort(np.partition(ranks, _FEW)[:_FEW] if len(ranks) > _FEW else ranks)
+    yield from few
+    if len(ranks) > _FEW:
+        yield from np.sort(ranks)[_FEW:]
 
 
 class Selection:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from pipeline.findings.columns import Bools, Coded, Ints, coded, numbered, used
 from pipeline.findings.names import natural
@@ -164,6 +165,16 @@ class Losses:
         joined = coded(key)
         first, codes = numbered(joined)
         return Coded(codes, [tuple(found or ()) for found in texts.gather(first).to_list()])
+
+    def matches(self, pattern: str) -> NDArray[np.int8]:
+        """For each list of error texts whether the pattern is found in it: 1 or 0, -1 where nobody asked yet."""
+        if pattern not in self._matches:
+            self._matches[pattern] = np.full(len(self.errors.values), -1, np.int8)
+        return self._matches[pattern]
+
+    @cached_property
+    def _matches(self) -> dict[str, NDArray[np.int8]]:
+        return {}
 
     @cached_property
     def place(self) -> Coded:

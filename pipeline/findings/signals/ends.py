@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 
 from pipeline.findings.case import Case
@@ -43,13 +41,12 @@ def _matching(case: Case, pattern: str) -> Bools:
 
 
 def _search(case: Case, pattern: str) -> Bools:
-    codes, values = case.errors.codes, case.errors.values
-    hits = np.zeros(len(values), np.bool_)
-    hits[[code for code in case.error_codes if first_match(pattern, values[code]) is not None]] = True
-    return np.asarray(hits[codes], np.bool_)
+    table, values = case.incident.losses.matches(pattern), case.errors.values
+    unknown = case.error_codes[table[case.error_codes] < 0]
+    table[unknown] = [first_match(pattern, values[code]) is not None for code in unknown.tolist()]
+    return np.asarray(table[case.errors.codes] == 1, np.bool_)
 
 
-@lru_cache(maxsize=200_000)
 def first_match(pattern: str, texts: tuple[str, ...]) -> str | None:
     """The first of the texts in which the pattern is found."""
     return next((text for text in texts if compiled(pattern).search(text)), None)
