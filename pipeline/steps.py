@@ -35,18 +35,21 @@ def analyze(warehouse: Warehouse, clusters: Sequence[str] | None) -> int:
     """
     # the statistics load large libraries: what only reads need not wait for them
     from pipeline.effects.estimate import estimate
-    from pipeline.findings.analyse import analyse
 
     names = clusters or warehouse.frame("SELECT DISTINCT cluster FROM loads ORDER BY 1")["cluster"].to_list()
-    incidents, changed = 0, False
-    for name in names:
-        derived = analyse(warehouse.connection, name)
-        changed |= warehouse.replace_derived(name, derived)
-        incidents += derived["incidents"].height
-    if changed:
+    found = [_derive(warehouse, name) for name in names]
+    if any(changed for changed, _ in found):
         for name, tables in estimate(warehouse).items():
             warehouse.replace_derived(name, tables)
-    return incidents
+    return sum(incidents for _, incidents in found)
+
+
+def _derive(warehouse: Warehouse, cluster: str) -> tuple[bool, int]:
+    """Whether a cluster's tables changed, and how many incidents it has; the tables are let go of."""
+    from pipeline.findings.analyse import analyse
+
+    derived = analyse(warehouse.connection, cluster)
+    return warehouse.replace_derived(cluster, derived), derived["incidents"].height
 
 
 def publish(warehouse: Warehouse, settings: Settings) -> Path:

@@ -48,8 +48,10 @@ def coded(texts: pl.Series) -> Coded:
     values = texts.drop_nulls().unique().sort()
     if values.is_empty():
         return Coded(np.zeros(len(texts), np.int64), [None])
-    codes = texts.cast(pl.Enum(values)).to_physical().cast(pl.Int64).fill_null(-1).to_numpy()
-    return Coded(codes + 1, [None, *values.to_list()])
+    numbers = texts.cast(pl.Enum(values)).to_physical()
+    if numbers.has_nulls():
+        numbers = numbers.cast(pl.Int64).fill_null(-1)
+    return Coded(np.add(numbers.to_numpy(), 1, dtype=np.int64), [None, *values.to_list()])
 
 
 def numbered(*columns: Coded) -> tuple[Ints, Ints]:

@@ -65,14 +65,13 @@ def build_loose_incidents(facts: ClusterFacts, numbered: pl.DataFrame, planned: 
     """Incidents made of records (``numbered``: all, with their numbers), one for each category and stretch of time."""
     found: list[Incident] = []
     named = pl.col("peer").is_not_null() | (pl.col("protocol").is_not_null() & (pl.col("protocol") != "BGP"))
-    told = facts.states.filter(named).select(LINE)
+    told = facts.states.lazy().filter(named).select(LINE).collect()
     lines_only = facts.states.is_empty()
-    chosen = numbered.filter(pl.col("category").is_in(list(CATEGORIES)))
     # Where nothing but lines was given, a warning is all that some faults leave.
     least = {name: min(_RANK[level], 1) if lines_only else _RANK[level] for name, (level, _) in CATEGORIES.items()}
-    grave = chosen.filter(
+    grave = numbered.filter(
         pl.col("severity").replace_strict(_RANK, default=0, return_dtype=pl.Int8)
-        >= pl.col("category").replace_strict(least, return_dtype=pl.Int8)
+        >= pl.col("category").replace_strict(least, default=len(_RANK), return_dtype=pl.Int8)
     ).join(told, on=LINE, how="anti", nulls_equal=True, maintain_order="left")
     grave = grave.filter(~pl.col("message").fill_null("").str.contains(_ORDERLY))
     last = _last_told(facts)
