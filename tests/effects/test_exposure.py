@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from pipeline.effects.exposure import ANY, EXCEPT_LIMIT, build_exposure, cells
+from pipeline.effects.losses import with_incidents
 from tests.effects.tables import at, stretch, tables
 
 PLANNED = {"incident_id": "i", "group_name": "g", "category": "hold_timer_expired", "cause": "planned_restart"}
@@ -116,3 +117,23 @@ def test_every_category_of_a_group_has_a_row_with_the_same_hours() -> None:
 
 def test_nothing_gives_an_empty_table() -> None:
     assert build_exposure(tables([])).is_empty()
+
+
+def test_an_incident_takes_its_losses_by_group_category_and_time() -> None:
+    def incident(name: str, group: str | None, category: str, cause: str, begun: float) -> dict[str, Any]:
+        return {"incident_id": name, "cluster": "c", "group_name": group, "category": category, "cause": cause,
+                "started_at": at(begun), "ended_at": at(9)}  # fmt: skip
+
+    losses = pl.DataFrame({
+        "cluster": "c", "group_name": ["g", "g", "g", "other", "g"], "category": ["x", "y", "x", "x", "x"],
+        "start": [at(2), at(2), at(4), at(4), at(20)],
+    })  # fmt: skip
+    incidents = pl.DataFrame([
+        incident("late", "g", "z", "path_loss", 3), incident("same", "g", "x", "planned_restart", 1),
+        incident("any", None, "w", "path_loss", 1), incident("elsewhere", "g", "x", "path_loss", 1) | {"cluster": "d"},
+    ])  # fmt: skip
+    found = with_incidents(losses, incidents)
+    # the same category first, though it is planned; else what began last and nobody planned; else a loss is alone
+    assert found["planned"].to_list() == [True, False, True, False, False]
+    numbers = found["incident"].to_list()
+    assert numbers[0] == numbers[2] and numbers[1] == numbers[3] and len(set(numbers)) == 3

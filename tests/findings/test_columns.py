@@ -9,7 +9,17 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.findings.columns import NEVER, coded, combinations, distinct, micros, micros_of, moment_of
+from pipeline.findings.columns import (
+    NEVER,
+    coded,
+    combinations,
+    distinct,
+    latest,
+    micros,
+    micros_of,
+    moment_of,
+    used,
+)
 from pipeline.findings.failures import build_failures
 from pipeline.findings.losses import NONE
 from pipeline.findings.proofs import spread
@@ -64,3 +74,11 @@ def test_no_failures_answer_every_question() -> None:
 def test_quotes_come_from_different_places() -> None:
     assert spread([7, 7, 8, 7, 9, 8], limit=4) == [0, 2, 4]
     assert spread([1, 1, 2, 3, 4, 1], limit=4) == [0, 2, 3, 4]
+
+
+@given(st.lists(st.integers(0, 40), max_size=60), st.sampled_from([41, 5000]))
+def test_numbers_below_a_bound_are_marked_or_sorted_alike(codes: list[int], size: int) -> None:
+    numbers = np.array(codes, np.int64)
+    assert used(numbers, size).tolist() == sorted(set(codes))
+    last = {code: place for place, code in enumerate(codes)}
+    assert latest(numbers, size).tolist() == [last[code] for code in sorted(last)]

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from pipeline.sessions import ClusterFacts, build_address_book, build_coverage, build_intervals, build_observations
+from pipeline.sessions.coverage import stretch_of
 
 T0 = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 PEER = "10.0.0.2"
@@ -212,3 +213,15 @@ def test_order_of_rows_does_not_matter() -> None:
     frames = [build_intervals(f, build_observations(f, build_address_book(f))) for f in (facts, other)]
     assert frames[0].equals(frames[1])
     assert isinstance(frames[0], pl.DataFrame)
+
+
+def test_an_observation_lies_in_the_last_stretch_of_its_speaker_that_began_by_then() -> None:
+    stretches = pl.DataFrame({
+        "speaker": ["a", "a", "b"], "stretch_start": [at(0), at(100), at(50)], "stretch_end": [at(60), at(160), at(90)]
+    })  # fmt: skip
+    seen = pl.DataFrame({
+        "speaker": ["b", "a", "a", "a", "b", "c", "a"],
+        "ts": [at(50), at(99), at(100), None, at(49), at(70), at(500)],
+    })  # fmt: skip
+    assert stretch_of(seen, stretches).tolist() == [2, 0, 1, -1, -1, -1, 1]
+    assert stretch_of(seen, stretches.clear()).tolist() == [-1] * 7
