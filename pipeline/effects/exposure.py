@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from pipeline.effects.losses import PAIR, losses_of, merged, observed_stretches, with_incidents
-from pipeline.findings.columns import coded, micros
+from pipeline.findings.columns import coded
 from pipeline.sessions.facts import TIME
 
 SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
@@ -88,7 +88,7 @@ def _places(stretches: pl.DataFrame, groups: pl.DataFrame) -> pl.DataFrame:
     between = of_hub.join(
         hubs.select("cluster", "group_name", far="near"), on=["cluster", "group_name", "far"], how="semi"
     ).with_columns(role=pl.lit("between reflectors"))
-    mesh = members.filter(pl.col("kind") == "mesh").select("cluster", "group_name", "kind", "until", near="members")
+    mesh = members.filter(pl.col("kind") == "mesh").select("cluster", "group_name", "kind", "order", near="members")
     meshed = (
         ways.join(mesh, on=["cluster", "near"])
         .join(mesh.select("cluster", "group_name", far="near"), on=["cluster", "group_name", "far"], how="semi")
@@ -100,13 +100,11 @@ def _places(stretches: pl.DataFrame, groups: pl.DataFrame) -> pl.DataFrame:
 
 
 def _first(found: pl.DataFrame) -> pl.DataFrame:
-    """The first place of each session: by role, by the end of its time in the group, by group, by hub."""
+    """The first place of each session: by role, then in the order of its hub in the groups."""
     role = coded(found["role"])
-    order = {name: number for number, name in enumerate(_ROLES)}
-    roles = np.array([order.get(name, 0) for name in role.values])[role.codes]
-    untils, until = np.unique(-micros(found["until"]), return_inverse=True)
-    group, near = coded(found["group_name"]), coded(found["near"])
-    key = ((roles * len(untils) + until) * len(group.values) + group.codes) * len(near.values) + near.codes
+    roles = np.array([_ROLES.index(name) if name else 0 for name in role.values])[role.codes]
+    order = found["order"].cast(pl.Int64).to_numpy()
+    key = roles * (int(order.max(initial=0)) + 1) + order
     pair = found["pair"].to_numpy()
     least = np.full(int(pair.max(initial=-1)) + 1, np.iinfo(np.int64).max)
     np.minimum.at(least, pair, key)
@@ -114,10 +112,12 @@ def _first(found: pl.DataFrame) -> pl.DataFrame:
 
 
 def _ever(groups: pl.DataFrame, names: str) -> pl.DataFrame:
-    """Each of the names that a group ever had, once, with the end of its last time in it."""
-    return groups.select("cluster", "group_name", "kind", "until", names).explode(names).group_by(
+    """Each of the names that a group ever had, once, in the ``order`` of the end of its last time in it."""
+    ever = groups.select("cluster", "group_name", "kind", "until", names).explode(names).group_by(
         "cluster", "group_name", "kind", names
     ).agg(pl.col("until").max())  # fmt: skip
+    ordered = ever.sort("until", "group_name", names, descending=[True, False, False]).with_row_index("order")
+    return ordered.select("cluster", "group_name", "kind", "order", names)
 
 
 def _sizes(sizes: pl.DataFrame, places: pl.DataFrame, groups: pl.DataFrame) -> pl.DataFrame:
