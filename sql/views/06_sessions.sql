@@ -3,8 +3,12 @@
 CREATE OR REPLACE VIEW sessions AS
 WITH protocols AS (
   SELECT cluster, node, peer, min(protocol) AS protocol
-  FROM session_states WHERE protocol IS NOT NULL AND peer IS NOT NULL
-  GROUP BY cluster, node, peer HAVING count(DISTINCT protocol) = 1
+  FROM state_observations AS s
+  WHERE protocol IS NOT NULL AND peer IS NOT NULL AND EXISTS (
+    FROM state_observations AS o
+    WHERE o.protocol IS NULL AND o.cluster = s.cluster AND o.peer = s.peer AND o.node IS NOT DISTINCT FROM s.node
+  )
+  GROUP BY cluster, node, peer HAVING min(protocol) = max(protocol)
 ), observed AS (
   SELECT s.* REPLACE (coalesce(s.protocol, p.protocol) AS protocol),
          coalesce(s.state, CASE WHEN s.bgp_state = 'Established' THEN 'up' WHEN s.bgp_state = 'Down' THEN 'down'
@@ -13,51 +17,48 @@ WITH protocols AS (
   LEFT JOIN protocols AS p ON p.cluster = s.cluster AND p.peer = s.peer AND p.node IS NOT DISTINCT FROM s.node
   WHERE s.peer IS NOT NULL OR s.protocol IS NOT NULL
 ), numbered AS (
-  SELECT *, row_number() OVER (PARTITION BY cluster, node, protocol, peer
-                               ORDER BY ts NULLS FIRST, source_path, byte_offset) AS n
+  -- What is seen of the end from an observation on: whether it stays in one state, and whether it is up again.
+  SELECT cluster, node, protocol, peer, peer_node, ts, since, seen_state, bgp_state, last_error, row_number() OVER past AS n,
+         coalesce(min(seen_state) OVER rest = max(seen_state) OVER rest, true) AS lasts,
+         coalesce(bool_or(seen_state = 'up') OVER rest, false) AS gets_up
   FROM observed
+  WINDOW past AS (PARTITION BY cluster, node, protocol, peer ORDER BY ts NULLS FIRST, source_path, byte_offset),
+         rest AS (PARTITION BY cluster, node, protocol, peer ORDER BY ts NULLS FIRST, source_path, byte_offset
+                  ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING)
 ), latest AS (
-  SELECT cluster, node, protocol, peer, any_value(peer_node) AS peer_node, max(n) FILTER (seen_state IS NOT NULL) AS state_n,
-         arg_max(seen_state, n) AS state, coalesce(max(n) FILTER (seen_state = 'up'), 0) AS up_n, max(ts) AS observed_at
+  SELECT cluster, node, protocol, peer, any_value(peer_node) AS peer_node, arg_max(seen_state, n) AS state,
+         arg_max_null(bgp_state, n) FILTER (seen_state IS NOT NULL) AS bgp_state,
+         arg_max(last_error, n) FILTER (NOT gets_up) AS last_error, max(ts) AS observed_at, max(ts) FILTER (NOT lasts) AS other_ts,
+         min(ts) FILTER (lasts AND seen_state IS NOT NULL) AS seen_since,
+         list(since) FILTER (lasts AND seen_state IS NOT NULL AND since IS NOT NULL) AS told_since
   FROM numbered GROUP BY cluster, node, protocol, peer
-), changed AS (
-  SELECT l.*, max(o.ts) FILTER (o.seen_state IS DISTINCT FROM l.state AND o.seen_state IS NOT NULL) AS other_ts,
-         coalesce(max(o.n) FILTER (o.seen_state IS DISTINCT FROM l.state AND o.seen_state IS NOT NULL), 0) AS other_n,
-         arg_max(o.last_error, o.n) FILTER (o.n > l.up_n) AS last_error,
-         arg_max(o.bgp_state, o.n) FILTER (o.n >= l.state_n) AS seen_bgp_state
-  FROM latest AS l JOIN numbered AS o
-    ON o.cluster = l.cluster AND o.node IS NOT DISTINCT FROM l.node AND o.protocol IS NOT DISTINCT FROM l.protocol
-   AND o.peer IS NOT DISTINCT FROM l.peer
-  GROUP BY ALL
-), ends AS (
-  SELECT c.cluster, c.node, c.protocol, c.peer, c.peer_node, c.state,
-         coalesce(c.seen_bgp_state, CASE WHEN c.state = 'up' THEN 'Established' END) AS bgp_state, c.last_error, c.observed_at,
+), ends AS MATERIALIZED (
+  SELECT cluster, node, protocol, peer, peer_node, state, last_error, observed_at, row_number() OVER () AS id,
+         split_part(protocol, '_', 1) AS kind, coalesce(bgp_state, CASE WHEN state = 'up' THEN 'Established' END) AS bgp_state,
          -- what a table says of the time before it counts as far back as the end was last seen otherwise
-         least(min(o.ts) FILTER (o.n > c.other_n AND o.seen_state = c.state),
-               min(o.since) FILTER (o.n > c.other_n AND o.seen_state = c.state
-                                    AND coalesce(o.since > c.other_ts, true))) AS since
-  FROM changed AS c JOIN numbered AS o
-    ON o.cluster = c.cluster AND o.node IS NOT DISTINCT FROM c.node AND o.protocol IS NOT DISTINCT FROM c.protocol
-   AND o.peer IS NOT DISTINCT FROM c.peer
-  GROUP BY ALL
+         least(seen_since, list_min([t FOR t IN told_since IF other_ts IS NULL OR t > other_ts])) AS since
+  FROM latest
+), partners AS (
+  -- Of several ends on the other side the one of the same kind of protocol is the partner, then the latest seen.
+  SELECT e.id, o.id AS other
+  FROM ends AS e JOIN ends AS o ON o.cluster = e.cluster AND o.node = e.peer_node AND o.peer_node = e.node
+  QUALIFY row_number() OVER (
+    PARTITION BY e.id
+    ORDER BY o.kind = e.kind DESC NULLS LAST, o.observed_at DESC NULLS LAST, o.protocol, o.peer
+  ) = 1
 )
 SELECT e.cluster, e.node, e.protocol, e.peer, e.peer_node, e.state, e.bgp_state, e.last_error, e.since, o.state AS other_state,
        o.last_error AS other_last_error, o.bgp_state AS other_bgp_state, o.protocol AS other_protocol,
        o.observed_at AS other_observed_at, e.observed_at,
-       CASE WHEN o.node IS NOT NULL THEN NULL WHEN e.peer_node IS NULL THEN 'peer not known'
+       CASE WHEN o.id IS NOT NULL THEN NULL WHEN e.peer_node IS NULL THEN 'peer not known'
             WHEN b.node IS NULL THEN 'node not in the bundle' ELSE 'no logs' END AS other_reason
 FROM ends AS e
+LEFT JOIN partners AS p ON p.id = e.id
+LEFT JOIN ends AS o ON o.id = p.other
 LEFT JOIN (
   -- What others say of a node (events, resources) is not collected from it.
   SELECT DISTINCT cluster, node FROM coverage WHERE component NOT IN ('kube-event', 'inventory')
-) AS b ON b.cluster = e.cluster AND b.node = e.peer_node
-LEFT JOIN ends AS o ON o.cluster = e.cluster AND o.node = e.peer_node AND o.peer_node = e.node
--- Of several ends on the other side the one of the same kind of protocol is the partner, then the latest seen.
-QUALIFY row_number() OVER (
-  PARTITION BY e.cluster, e.node, e.protocol, e.peer
-  ORDER BY split_part(o.protocol, '_', 1) = split_part(e.protocol, '_', 1) DESC NULLS LAST, o.observed_at DESC NULLS LAST,
-           o.protocol
-) = 1;
+) AS b ON b.cluster = e.cluster AND b.node = e.peer_node;
 COMMENT ON VIEW sessions IS 'The latest of each end of a session, with the other end''s view beside it.';
 COMMENT ON COLUMN sessions.cluster IS 'Cluster.';
 COMMENT ON COLUMN sessions.node IS 'Node whose end this is.';
