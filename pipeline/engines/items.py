@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 import polars as pl
+import pyarrow.ipc
 
 from pipeline.engines.archive import write_records
 from pipeline.engines.facts import Facts
@@ -76,13 +77,20 @@ class Parsed:
     @classmethod
     def unpacked(cls, packed: tuple[dict[str, bytes], dict[int, Identity]]) -> Parsed:
         frames, identities = packed
-        return cls({name: pl.read_ipc(data) for name, data in frames.items()}, identities)
+        return cls({name: _from_ipc(data) for name, data in frames.items()}, identities)
 
 
 def _to_ipc(frame: pl.DataFrame) -> bytes:
     out = io.BytesIO()
     frame.write_ipc(out, compression="uncompressed")
     return out.getvalue()
+
+
+def _from_ipc(data: bytes) -> pl.DataFrame:
+    """The frame over the bytes as they are; Polars itself would copy every column."""
+    frame = pl.from_arrow(pyarrow.ipc.open_file(data).read_all())
+    assert isinstance(frame, pl.DataFrame)
+    return frame
 
 
 def run_item(parts: Sequence[Part], ruleset: Ruleset, settings: Settings) -> Parsed:

@@ -14,6 +14,7 @@ import polars as pl
 from pipeline import __version__
 from pipeline.errors import ReconcileError
 from pipeline.warehouse.buffers import Buffer
+from pipeline.warehouse.examples import BENIGN_SQL, Examples
 from pipeline.warehouse.ledger import Ledger, SourceRow
 from pipeline.warehouse.shapes import Shapes
 from pipeline.warehouse.tables import insert, with_shape_id
@@ -22,7 +23,6 @@ from pipeline.warehouse.tables import insert, with_shape_id
 UNTEXTUAL_SHAPES = ("(continuation of the record before)", "(blank line)", "(heading, border or prompt)")
 # Tables whose rows name the source they are from.
 _OF_SOURCES = ("records", "state_observations", "resources", "node_facts", "rejects", "observed_minutes")
-NOTABLE_LEVELS = ("warning", "error", "fatal")
 # Between two reads of one file its writer was silent, not unobserved.
 _REACH_BACK = """
 UPDATE observed_minutes SET first_ts = least(first_ts, before.last_ts) FROM (
@@ -67,7 +67,6 @@ class Load:
         self.cluster = cluster
         self.engine = engine
         self.ruleset_version = ruleset_version
-        self.examples = examples
         self.load_id = 0
         self.committed = False
         self.files_known = 0
@@ -76,6 +75,9 @@ class Load:
         self._ledger = Ledger(known)
         self._streams: list[tuple[str, str, int, int]] = []
         self._shapes = Shapes()
+        self._limit = examples
+        self._examples = Examples(examples)
+        self._spilled = False
         self._buffers: dict[str, Buffer] = {}
 
     def __enter__(self) -> Load:
@@ -124,7 +126,7 @@ class Load:
 
     def add_records(self, frame: pl.DataFrame, source_path: str | None = None) -> None:
         """Records to keep whole, with their ``shape``. Of benign ones only the first few per shape stay."""
-        self._add("records", frame, source_path, self._prepare_records, order_by="category, ts")
+        self._add("records", frame, source_path, self._prepare_records)
 
     def add_counts(self, frame: pl.DataFrame) -> None:
         """All lines, counted: minute, node, component, level, shape, rule, events."""
@@ -163,6 +165,8 @@ class Load:
         for table, buffer in self._buffers.items():
             if table in _OF_SOURCES:
                 self._flush(table, buffer)
+                if table == "records":
+                    self._examples.forget(source_path)
                 self._con.execute(
                     f'DELETE FROM "{table}" WHERE load_id = $load AND source_path = $path',
                     {"load": self.load_id, "path": source_path},
@@ -196,13 +200,14 @@ class Load:
         return with_shape_id(frame).group_by(keys).agg(pl.col("events").sum())
 
     def _prepare_records(self, frame: pl.DataFrame) -> pl.DataFrame:
-        benign = (pl.col("category") == "benign") & ~pl.col("level").is_in(NOTABLE_LEVELS).fill_null(False)
-        order = pl.struct("source_path", "byte_offset").rank("ordinal").over("shape_id")
-        numbered = with_shape_id(frame).with_columns(_benign=benign)
-        examples = numbered.filter("_benign").filter(order <= self.examples)
-        return pl.concat([numbered.filter(~pl.col("_benign")), examples]).drop("_benign", "shape", strict=False)
+        rows = self._examples.split(with_shape_id(frame).drop("shape", strict=False))
+        if self._examples.many and (waiting := self._examples.take()) is not None:
+            rows = pl.concat([rows, waiting], how="diagonal_relaxed", rechunk=True)
+            self._spilled = True
+        return _in_order(rows)
 
     def _finish(self) -> None:
+        self._insert_last_records()
         for table, buffer in self._buffers.items():
             self._flush(table, buffer)
         if not self._ledger.sources:
@@ -210,7 +215,6 @@ class Load:
             self._con.rollback()
             return
         self._insert_shapes()
-        self._drop_extra_examples()
         insert(self._con, "sources", self._ledger.frame(), self._keys)
         latest = (self._started + AHEAD).isoformat()
         self._con.execute(_NOT_AHEAD, {"load": self.load_id, "latest": latest})
@@ -246,9 +250,20 @@ class Load:
         if any(content != stream for content, stream, _, _ in self._streams):
             self._con.execute(_REACH_BACK, {"load": self.load_id})
 
+    def _insert_last_records(self) -> None:
+        """What is left of the records, with the examples, less those of which earlier loads hold enough."""
+        buffer = self._buffers.get("records")
+        rows = [buffer.take()] if buffer else []
+        query = f"SELECT shape_id, count(*) AS kept FROM records WHERE load_id <> $load AND {BENIGN_SQL} GROUP BY 1"
+        before = self._con.sql(query, params={"load": self.load_id}).pl() if not self._spilled else None
+        left = [frame for frame in (*rows, self._examples.take(before)) if frame is not None]
+        if left:
+            insert(self._con, "records", _in_order(pl.concat(left, how="diagonal_relaxed", rechunk=True)), self._keys)
+        if self._spilled:
+            self._drop_extra_examples()
+
     def _drop_extra_examples(self) -> None:
-        """Earlier loads may hold examples of a shape already; buffers of this load were cut one by one."""
-        benign = f"category = 'benign' AND coalesce(level, '') NOT IN {NOTABLE_LEVELS}"
+        """There were too many shapes to hold all examples back: those in the table were cut one by one."""
         self._con.execute(
             f"""DELETE FROM records WHERE load_id = $load AND rowid IN (
                   SELECT row_id FROM (
@@ -256,12 +271,12 @@ class Load:
                       PARTITION BY n.shape_id ORDER BY n.source_path, n.byte_offset) AS place
                     FROM records AS n LEFT JOIN (
                       SELECT shape_id, count(*) AS kept FROM records
-                      WHERE load_id <> $load AND {benign} GROUP BY shape_id
+                      WHERE load_id <> $load AND {BENIGN_SQL} GROUP BY shape_id
                     ) AS o ON o.shape_id = n.shape_id
-                    WHERE n.load_id = $load AND {benign}
+                    WHERE n.load_id = $load AND {BENIGN_SQL}
                     GROUP BY n.rowid, n.shape_id, n.source_path, n.byte_offset
                   ) WHERE place > $examples)""",
-            {"load": self.load_id, "examples": self.examples},
+            {"load": self.load_id, "examples": self._limit},
         )
 
     def _ledger_row(self) -> dict[str, Any]:
@@ -277,3 +292,8 @@ class Load:
             "files_known": self.files_known,
             **self._ledger.totals(),
         }
+
+
+def _in_order(records: pl.DataFrame) -> pl.DataFrame:
+    """What is alike lies side by side: it takes less room and is read together."""
+    return records.sort("category", "ts")

@@ -101,7 +101,11 @@ def _narrow(frame: pl.DataFrame, columns: Mapping[str, str]) -> pl.DataFrame:
 def _cast(name: str, kind: str, dtype: pl.DataType) -> str:
     column = f'"{name}"'
     if kind.startswith("MAP(") and dtype == pl.String:
-        return f"CAST(CAST(coalesce({column}, '{{}}') AS JSON) AS {kind})"
+        # most are empty: those need no JSON to be read
+        return (
+            f"CASE WHEN coalesce({column}, '{{}}') = '{{}}' THEN CAST(MAP {{}} AS {kind}) "
+            f"ELSE CAST(CAST({column} AS JSON) AS {kind}) END"
+        )
     return f"CAST({column} AS {kind})"
 
 
