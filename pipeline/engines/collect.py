@@ -136,7 +136,8 @@ class Collector:
 
     def _add_facts(self, parsed: Parsed) -> None:
         for name, add in _PLACED.items():
-            add(self._load, parsed.frames[name].drop("src"))
+            if parsed.frames[name].height:
+                add(self._load, parsed.frames[name].drop("src"))
         self._load.add_shapes(parsed.frames["shapes"])
 
 

@@ -159,7 +159,7 @@ def _ready(facts: Facts, parts: Sequence[Part]) -> dict[str, pl.DataFrame]:
     for spec in fields(facts):
         frame: pl.DataFrame = getattr(facts, spec.name)
         frames[spec.name] = frame.join(paths, on="src", how="left", maintain_order="left")
-    frames["shapes"] = _shapes(frames["records"], frames["counts"])
+    frames["shapes"] = with_shape_id(_shapes(frames["records"], frames["counts"]))
     frames["records"] = with_shape_id(frames["records"]).drop("shape")
     counts = with_shape_id(frames["counts"]).drop("shape", "rule", "category", "severity", "source_path")
     frames["counts"] = counts

@@ -14,8 +14,7 @@ FLUSH_BYTES = 24 << 20
 class Buffer:
     """Frames on their way into one table."""
 
-    def __init__(self, prepare: Callable[[pl.DataFrame], pl.DataFrame] | None, order_by: str) -> None:
-        self.order_by = order_by
+    def __init__(self, prepare: Callable[[pl.DataFrame], pl.DataFrame] | None) -> None:
         self.inserted = 0
         self._prepare = prepare
         self._frames: list[pl.DataFrame] = []

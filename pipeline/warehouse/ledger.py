@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 
 import duckdb
@@ -64,7 +64,7 @@ class Ledger:
 
     def frame(self) -> pl.DataFrame:
         """The rows of the table ``sources``."""
-        return pl.DataFrame([asdict(row) for row in self.sources.values()], infer_schema_length=None)
+        return pl.DataFrame([vars(row) for row in self.sources.values()], infer_schema_length=None)
 
     def totals(self) -> dict[str, int]:
         """What all sources have together."""

@@ -14,7 +14,7 @@ import polars as pl
 from pipeline import __version__
 from pipeline.errors import ReconcileError
 from pipeline.warehouse.buffers import Buffer
-from pipeline.warehouse.examples import BENIGN_SQL, Examples
+from pipeline.warehouse.examples import Examples, in_order
 from pipeline.warehouse.ledger import Ledger, SourceRow
 from pipeline.warehouse.shapes import Shapes
 from pipeline.warehouse.tables import insert, with_shape_id
@@ -72,15 +72,17 @@ class Load:
         self.files_known = 0
         self._con = con
         self._started = datetime.now(UTC)
+        self._threads = 1
         self._ledger = Ledger(known)
         self._streams: list[tuple[str, str, int, int]] = []
         self._shapes = Shapes()
-        self._limit = examples
         self._examples = Examples(examples)
-        self._spilled = False
         self._buffers: dict[str, Buffer] = {}
 
     def __enter__(self) -> Load:
+        # Several threads would each gather rows of their own, to be copied into those of the load afterwards.
+        self._threads = self._con.sql("SELECT current_setting('threads')").fetchall()[0][0]
+        self._con.execute("SET threads = 1")
         self._con.begin()
         self.load_id = self._con.sql("SELECT coalesce(max(load_id), 0) + 1 FROM loads").fetchall()[0][0]
         return self
@@ -88,14 +90,18 @@ class Load:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is not None:
-            self._roll_back()
-            return
         try:
-            self._finish()
-        except BaseException:
-            self._roll_back()
-            raise
+            if kind is not None:
+                self._roll_back()
+                return
+            try:
+                self._finish()
+            except BaseException:
+                self._roll_back()
+                raise
+        finally:
+            with contextlib.suppress(duckdb.Error):
+                self._con.execute(f"SET threads = {self._threads}")
 
     def _roll_back(self) -> None:
         # A database that could not write has ended the transaction by itself.
@@ -178,18 +184,17 @@ class Load:
         frame: pl.DataFrame,
         source_path: str | None,
         prepare: Callable[[pl.DataFrame], pl.DataFrame] | None = None,
-        order_by: str = "",
     ) -> None:
         if source_path is not None and "source_path" not in frame.columns:
             frame = frame.with_columns(pl.lit(source_path).alias("source_path"))
-        buffer = self._buffers.setdefault(table, Buffer(prepare, order_by))
+        buffer = self._buffers.setdefault(table, Buffer(prepare))
         if buffer.add(frame):
             self._flush(table, buffer)
 
     def _flush(self, table: str, buffer: Buffer) -> None:
         frame = buffer.take()
         if frame is not None:
-            insert(self._con, table, frame, self._keys, buffer.order_by)
+            insert(self._con, table, frame, self._keys)
 
     def _prepare_counts(self, frame: pl.DataFrame) -> pl.DataFrame:
         if "shape" in frame.columns:
@@ -200,11 +205,7 @@ class Load:
         return with_shape_id(frame).group_by(keys).agg(pl.col("events").sum())
 
     def _prepare_records(self, frame: pl.DataFrame) -> pl.DataFrame:
-        rows = self._examples.split(with_shape_id(frame).drop("shape", strict=False))
-        if self._examples.many and (waiting := self._examples.take()) is not None:
-            rows = pl.concat([rows, waiting], how="diagonal_relaxed", rechunk=True)
-            self._spilled = True
-        return _in_order(rows)
+        return self._examples.split(with_shape_id(frame).drop("shape", strict=False))
 
     def _finish(self) -> None:
         self._insert_last_records()
@@ -251,33 +252,13 @@ class Load:
             self._con.execute(_REACH_BACK, {"load": self.load_id})
 
     def _insert_last_records(self) -> None:
-        """What is left of the records, with the examples, less those of which earlier loads hold enough."""
+        """What is left of the records, and the examples of benign ones."""
         buffer = self._buffers.get("records")
-        rows = [buffer.take()] if buffer else []
-        query = f"SELECT shape_id, count(*) AS kept FROM records WHERE load_id <> $load AND {BENIGN_SQL} GROUP BY 1"
-        before = self._con.sql(query, params={"load": self.load_id}).pl() if not self._spilled else None
-        left = [frame for frame in (*rows, self._examples.take(before)) if frame is not None]
+        rows = buffer.take() if buffer else None
+        left = [frame for frame in (rows, self._examples.take_last(self._con, self.load_id)) if frame is not None]
         if left:
-            insert(self._con, "records", _in_order(pl.concat(left, how="diagonal_relaxed", rechunk=True)), self._keys)
-        if self._spilled:
-            self._drop_extra_examples()
-
-    def _drop_extra_examples(self) -> None:
-        """There were too many shapes to hold all examples back: those in the table were cut one by one."""
-        self._con.execute(
-            f"""DELETE FROM records WHERE load_id = $load AND rowid IN (
-                  SELECT row_id FROM (
-                    SELECT n.rowid AS row_id, coalesce(any_value(o.kept), 0) + row_number() OVER (
-                      PARTITION BY n.shape_id ORDER BY n.source_path, n.byte_offset) AS place
-                    FROM records AS n LEFT JOIN (
-                      SELECT shape_id, count(*) AS kept FROM records
-                      WHERE load_id <> $load AND {BENIGN_SQL} GROUP BY shape_id
-                    ) AS o ON o.shape_id = n.shape_id
-                    WHERE n.load_id = $load AND {BENIGN_SQL}
-                    GROUP BY n.rowid, n.shape_id, n.source_path, n.byte_offset
-                  ) WHERE place > $examples)""",
-            {"load": self.load_id, "examples": self._limit},
-        )
+            insert(self._con, "records", in_order(left), self._keys)
+        self._examples.drop_extra(self._con, self.load_id)
 
     def _ledger_row(self) -> dict[str, Any]:
         return {
@@ -292,8 +273,3 @@ class Load:
             "files_known": self.files_known,
             **self._ledger.totals(),
         }
-
-
-def _in_order(records: pl.DataFrame) -> pl.DataFrame:
-    """What is alike lies side by side: it takes less room and is read together."""
-    return records.sort("category", "ts")

@@ -49,12 +49,11 @@ def insert(
     table: str,
     frame: pl.DataFrame,
     constants: Mapping[str, object],
-    order_by: str = "",
 ) -> int:
     """Insert ``frame`` into ``table``; returns the rows inserted.
 
     Columns of the table that the frame lacks get the value in ``constants``, else null. Text in a MAP column
-    is a JSON object, in a JSON column a JSON value. ``order_by`` is an SQL sort key over the frame's columns.
+    is a JSON object, in a JSON column a JSON value.
 
     Raises:
         WarehouseError: a column the table does not have, or a value its type cannot hold.
@@ -75,10 +74,10 @@ def insert(
         else:
             continue
         names.append(f'"{name}"')
-    order = f" ORDER BY {order_by}" if order_by else ""
-    query = f'INSERT INTO "{table}" ({", ".join(names)}) SELECT {", ".join(values)} FROM incoming{order}'
-    for part in [frame] if order_by else frame.iter_slices(SLICE_ROWS):
-        con.register("incoming", _narrow(part, columns).to_arrow())
+    query = f'INSERT INTO "{table}" ({", ".join(names)}) SELECT {", ".join(values)} FROM incoming'
+    for part in frame.iter_slices(SLICE_ROWS):
+        # text as views of what is in memory: in older Arrow it would be copied first
+        con.register("incoming", _narrow(part, columns).to_arrow(compat_level=pl.CompatLevel.newest()))
         try:
             con.execute(query, params)
         except duckdb.Error as exc:

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from pipeline.errors import ReconcileError, WarehouseError
-from pipeline.warehouse import buffers
+from pipeline.warehouse import buffers, examples
 from pipeline.warehouse.ledger import SourceRow
 from pipeline.warehouse.load import Load
 from pipeline.warehouse.writer import Warehouse
@@ -77,7 +77,7 @@ def test_a_killed_job_leaves_everything_as_it_was(tmp_path: Path) -> None:
     script = textwrap.dedent(
         f"""
         import os, sys, time
-        from pipeline.warehouse import buffers
+        from pipeline.warehouse import buffers, examples
         from pipeline.warehouse.writer import Warehouse
         from tests.warehouse.build import *
 
@@ -176,11 +176,14 @@ def test_continuation_and_blank_lines_need_no_shape(tmp_path: Path) -> None:
         assert counted.rows() == [("benign", 3)]
 
 
+@pytest.mark.parametrize("waiting", [0, 50_000])
 @pytest.mark.parametrize("flush_rows", [1, 250_000])
 def test_only_the_first_examples_of_a_benign_shape_stay(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flush_rows: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flush_rows: int, waiting: int
 ) -> None:
-    monkeypatch.setattr(buffers, "FLUSH_ROWS", flush_rows)
+    for module in (buffers, examples):
+        monkeypatch.setattr(module, "FLUSH_ROWS", flush_rows)
+    monkeypatch.setattr(examples, "MORE", waiting)
 
     def kept(warehouse: Warehouse) -> list[tuple[str, int]]:
         query = "SELECT source_path, byte_offset FROM log_events WHERE category = 'benign' ORDER BY ALL"
