@@ -154,11 +154,13 @@ def spooled_bytes(part: Part) -> bytes:
 
 
 def _ready(facts: Facts, parts: Sequence[Part]) -> dict[str, pl.DataFrame]:
-    paths = _paths(parts)
+    first = min(part.src for part in parts)
+    paths = pl.Series("source_path", [""], dtype=pl.String).new_from_index(0, max(p.src for p in parts) - first + 1)
+    paths = paths.scatter([part.src - first for part in parts], [part.path for part in parts])
     frames = {}
     for spec in fields(facts):
         frame: pl.DataFrame = getattr(facts, spec.name)
-        frames[spec.name] = frame.join(paths, on="src", how="left", maintain_order="left")
+        frames[spec.name] = frame.with_columns(paths.gather(frame["src"] - first))
     frames["shapes"] = with_shape_id(_shapes(frames["records"], frames["counts"]))
     frames["records"] = with_shape_id(frames["records"]).drop("shape")
     counts = with_shape_id(frames["counts"]).drop("shape", "rule", "category", "severity", "source_path")

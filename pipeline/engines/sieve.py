@@ -22,7 +22,7 @@ from pipeline.engines.facts import LOUD
 from pipeline.frames import schema
 from pipeline.grammar import RULE_NUMBER, Ruleset
 from pipeline.native.counts import Counts, Quiet, count_quiet
-from pipeline.native.wordings import DATE_WIDTH, NO_HEAD, SURELY_FOUR, TELLING, Scanned, Wordings, scan
+from pipeline.native.wordings import DATE_WIDTH, NO_HEAD, SURELY_FOUR, TELLING, Scanned, Wordings, find_bodies, scan
 from pipeline.native.words import openings, words_of
 from pipeline.redact import HIDDEN_WORDS
 from pipeline.redact import TELLING as TELLING_WORDS
@@ -150,7 +150,7 @@ class Sieve:
         mine = sure & _inside(text, ranges)
         quiet &= mine
         counted = self._count(text, heads, kind, quiet)
-        told = _told(np.flatnonzero(mine & ~quiet), kind, self._verdicts, text, heads)
+        told = self._told(np.flatnonzero(mine & ~quiet), kind, text, heads)
         return Sifted(counted, told, np.flatnonzero(~sure), only_four)
 
     def _flags(self, name: str) -> np.ndarray:
@@ -169,6 +169,32 @@ class Sieve:
         ts = heads.ts[again]
         alone = Counts(text.src[again], kind[again], ts // MINUTE * MINUTE, np.ones(len(again), np.int64), ts, ts)
         return _counted([counts, alone], self._verdicts)
+
+    def _told(self, rows: np.ndarray, kind: np.ndarray, text: Text, heads: Scanned) -> pl.DataFrame:
+        """Records (``TOLD``) of lines of which all but their own words is known."""
+        if not len(rows):
+            return NO_RECORDS
+        said = _said(self._verdicts)
+        of = kind[rows]
+        bird = (said["family"] == "bird").fill_null(False).to_numpy()[of]
+        six = (said["component"] == "bird6").fill_null(False).to_numpy()[of]
+        begin = heads.begin[rows] + np.where(bird, np.where(six, len("bird6: "), len("bird: ")), DATE_WIDTH)
+        bodies = find_bodies(text.octets, begin, text.begin[rows] + text.width[rows], ~bird)
+        placed = np.flatnonzero(self._flags("placed")[of])
+        code = pl.Series("code", [None], dtype=pl.String).new_from_index(0, len(rows))
+        code = code.scatter(placed, text.texts(rows[placed], begin[placed]).str.extract(_PLACE, 1))
+        frame = pl.DataFrame(
+            {
+                "src": text.src[rows],
+                "ts": heads.ts[rows],
+                "kind": of,
+                "body": text.texts(rows, bodies),
+                "code": code,
+                "offset": text.offset[rows],
+                "length": text.length[rows],
+            }
+        ).join(said, on="kind", how="left", maintain_order="left")
+        return frame.with_columns(_time("ts")).select(TOLD.names())
 
     def _learn(self, text: Text, heads: Scanned, read: Reader) -> None:
         """Find the kinds of wordings that have come often enough to pay for it, and verdicts for new kinds.
@@ -317,31 +343,3 @@ def _said(verdicts: Sequence[Verdict]) -> pl.DataFrame:
 
 def _time(name: str) -> pl.Expr:
     return pl.col(name).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
-
-
-def _told(rows: np.ndarray, kind: np.ndarray, verdicts: Sequence[Verdict], text: Text, heads: Scanned) -> pl.DataFrame:
-    """Records of lines of which all but their own words is known."""
-    if not len(rows):
-        return NO_RECORDS
-    said = _said(verdicts)
-    bird = (said["family"] == "bird").fill_null(False).to_numpy()[kind[rows]]
-    six = (said["component"] == "bird6").fill_null(False).to_numpy()[kind[rows]]
-    begin = heads.begin[rows] + np.where(bird, np.where(six, len("bird6: "), len("bird: ")), DATE_WIDTH)
-    frame = pl.DataFrame(
-        {
-            "src": text.src[rows],
-            "ts": heads.ts[rows],
-            "kind": kind[rows],
-            "body": text.texts(rows, begin),
-            "offset": text.offset[rows],
-            "length": text.length[rows],
-        }
-    ).join(said, on="kind", how="left", maintain_order="left")
-    # the head of logrus ends with the first colon behind the date
-    go, colon = pl.col("family") == "go", pl.col("body").str.find(":", literal=True)
-    behind = pl.when(go).then(pl.col("body").str.slice(colon + 1).str.strip_prefix(" ")).otherwise("body")
-    return frame.with_columns(
-        _time("ts"),
-        body=behind.str.strip_chars_start(" \t"),
-        code=pl.when(go).then(pl.col("body")).str.extract(_PLACE, 1),
-    ).select(TOLD.names())

@@ -11,9 +11,9 @@ import polars as pl
 
 from pipeline.errors import RulesetError
 from pipeline.grammar.fields import FIELD_SCHEMA, extract
-from pipeline.grammar.literals import Needed
 from pipeline.grammar.model import UNCLASSIFIED, Category, Explanation, Rule
 from pipeline.grammar.rules import BUILT_IN, Grammar, read_grammar
+from pipeline.literals import Needed
 
 # Shapes remembered between calls. Real fleets have a few thousand; the bound is for hostile ones.
 _REMEMBERED = 50_000

@@ -16,6 +16,7 @@ _POINTER, _NUMBER = ctypes.c_void_p, ctypes.c_int64
 _FUNCTIONS = {
     "peerscope_lines": (_POINTER, _NUMBER, _POINTER, _POINTER, _NUMBER, _POINTER),
     "peerscope_scan": (_POINTER, _NUMBER, _POINTER, _POINTER, _NUMBER, _POINTER, _POINTER, _POINTER),
+    "peerscope_bodies": (_POINTER, _NUMBER, _POINTER, _POINTER, _POINTER),
     "peerscope_count": (_POINTER, _NUMBER, _POINTER, _POINTER, _NUMBER, _POINTER),
 }
 

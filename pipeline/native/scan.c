@@ -289,6 +289,17 @@ void peerscope_scan(const uint8_t *octets, int64_t length, const int64_t *begin,
     }
 }
 
+/* Move `begin` of each text past its head, up to the first colon where there is one, and past white space. */
+void peerscope_bodies(const uint8_t *octets, int64_t lines, int64_t *begin, const int64_t *end, const uint8_t *headed) {
+    for (int64_t n = 0; n < lines; n++) {
+        const uint8_t *at = octets + begin[n], *last = octets + end[n];
+        const uint8_t *colon = headed[n] && at < last ? memchr(at, ':', (size_t)(last - at)) : NULL;
+        if (colon != NULL) at = colon + 1;
+        while (at < last && (*at == ' ' || *at == '\t')) at++;
+        begin[n] = at - octets;
+    }
+}
+
 /* ---- counts ---- */
 
 typedef struct {

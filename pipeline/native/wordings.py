@@ -84,6 +84,13 @@ def scan(octets: np.ndarray, begin: np.ndarray, width: np.ndarray, words: Words,
     return found
 
 
+def find_bodies(octets: np.ndarray, begin: np.ndarray, end: np.ndarray, headed: np.ndarray) -> np.ndarray:
+    """Where what is said begins in texts: behind white space, and behind the first colon where ``headed`` is set."""
+    found = begin.copy()
+    library().peerscope_bodies(place(octets), len(found), place(found), place(end), place(headed))
+    return found
+
+
 @lru_cache(maxsize=1)
 def _classes() -> np.ndarray:
     """What each byte is to a token."""

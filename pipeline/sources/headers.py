@@ -11,9 +11,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 import polars as pl
 
+from pipeline.literals import needed
 from pipeline.sources.components import (
     BODY_FAMILIES,
     CLIENT_FILES,
@@ -181,6 +183,8 @@ def _layout_of(frame: pl.DataFrame) -> pl.Series:
     for known in LAYOUTS:
         if left.is_empty():
             break
+        if not left["rest"].str.contains_any(_needed(known.pattern), ascii_case_insensitive=True).any():
+            continue
         hit = left["rest"].str.contains(known.pattern)
         if hit.any():
             found.append(left.filter(hit).select("at", layout=pl.lit(known.name)))
@@ -189,6 +193,12 @@ def _layout_of(frame: pl.DataFrame) -> pl.Series:
         return layout.fill_null("plain")
     taken = pl.concat(found)
     return layout.scatter(taken["at"], taken["layout"]).fill_null("plain")
+
+
+@lru_cache
+def _needed(pattern: str) -> list[str]:
+    """Texts that a line of a layout holds: to look for them takes less time than to compile its pattern."""
+    return list(needed(pattern))
 
 
 def _apply(rows: pl.DataFrame, layout: Layout, tz: str, reference: datetime | None) -> pl.DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.grammar import load_ruleset
-from pipeline.grammar.literals import Needed, needed
+from pipeline.literals import Needed, needed
 
 
 @pytest.mark.parametrize(
