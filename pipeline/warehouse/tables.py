@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 from collections.abc import Mapping
 from functools import lru_cache
@@ -76,16 +75,13 @@ def insert(
         names.append(f'"{name}"')
     query = f'INSERT INTO "{table}" ({", ".join(names)}) SELECT {", ".join(values)} FROM incoming'
     for part in frame.iter_slices(SLICE_ROWS):
-        # text as views of what is in memory: in older Arrow it would be copied first
-        con.register("incoming", _narrow(part, columns).to_arrow(compat_level=pl.CompatLevel.newest()))
+        # Found by the query under its name: what is registered stays in memory until the transaction ends. Text goes
+        # as views of what is in memory, in older Arrow it would be copied first.
+        incoming = _narrow(part, columns).to_arrow(compat_level=pl.CompatLevel.newest())  # noqa: F841
         try:
             con.execute(query, params)
         except duckdb.Error as exc:
             raise WarehouseError(f"table {table}: rows do not fit: {_first_line(exc)}") from exc
-        finally:
-            # After an error the transaction is dead, and the registration goes with it.
-            with contextlib.suppress(duckdb.Error):
-                con.unregister("incoming")
     return frame.height
 
 

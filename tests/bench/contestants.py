@@ -85,7 +85,7 @@ def peerscope_stages() -> None:
 
     folder, *paths = sys.argv[1:]
     chosen, _ = load_settings()
-    with Warehouse.open(folder) as warehouse:
+    with Warehouse.open(folder, memory_limit=chosen.database_memory) as warehouse:
         times = {}
         clock = time.perf_counter()
         summary = ingest(warehouse, paths, InputOptions(cluster="bench"), chosen)
