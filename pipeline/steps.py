@@ -59,7 +59,8 @@ def publish(warehouse: Warehouse, settings: Settings) -> Path:
         SpaceError: the snapshot would leave less than ``free_bytes`` on the disk; the one before stays.
     """
     check_space(warehouse.directory, settings.free_bytes, publish_bytes(warehouse.directory), "a snapshot")
-    return publish_snapshot(warehouse, keep=settings.keep_snapshots).path
+    with warehouse.with_memory(settings.snapshot_memory):
+        return publish_snapshot(warehouse, keep=settings.keep_snapshots).path
 
 
 def check_zone(tz: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -131,6 +131,16 @@ class Warehouse:
         if isinstance(error, duckdb.Error):
             raise failed(self.directory, error) from error
 
+    @contextlib.contextmanager
+    def with_memory(self, limit: str) -> Iterator[None]:
+        """Let the database hold so much (``500MB``) for a while."""
+        before = self.connection.sql("SELECT current_setting('memory_limit')").fetchall()[0][0]
+        self.connection.execute("SET memory_limit = ?", [limit])
+        try:
+            yield
+        finally:
+            self.connection.execute("SET memory_limit = ?", [before])
+
     @property
     def change_seq(self) -> int:
         """How often the warehouse changed; the number its next snapshot gets."""
@@ -254,4 +264,5 @@ def _connect(folder: Path, memory_limit: str | None, threads: int | None) -> duc
     except duckdb.Error as exc:
         raise WarehouseError(f"warehouse file {path}: {str(exc).splitlines()[0]}") from exc
     con.execute("SET GLOBAL TimeZone = 'UTC'")
+    con.execute("SET enable_progress_bar = false")  # nobody wants one in a job's log
     return con
