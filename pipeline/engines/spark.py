@@ -18,7 +18,7 @@ import shutil
 import socket
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -40,6 +40,8 @@ from pipeline.warehouse.writer import Warehouse
 ATTEMPTS = 4
 # A task costs Spark some 80 ms: a few for each core keep all busy to the end, more only cost.
 TASKS_PER_CORE = 4
+# Jobs at a time: the second takes the cores that the last tasks of the first leave free.
+JOBS = 2
 CONNECT_PORT = 15002
 CONNECT_SECONDS = 10.0
 _RAISED = re.compile(r"(?:[\w.]+\.)?\w*(?:Error|Exception|Interrupt): .")
@@ -147,17 +149,19 @@ def cores_of(session: Any) -> int:
 
 
 class SparkTasks:
-    """Takes items like the local processes do; all are parsed in one job when the first answer is asked for."""
+    """Takes items like the local processes do; they are parsed in jobs of some tasks for each core.
 
-    # every item is handed out before the first answer is needed
-    count = 1 << 40
+    A job runs while the driver lays down the items of the next one and loads the facts of the one before.
+    """
 
     def __init__(self, session: Any, staging: Staging, settings: Settings) -> None:
         self._session = session
         self._staging = staging
-        self._items = 0
-        self._done = 0
-        self._cores = cores_of(session)
+        self._items = self._begun = 0
+        self._jobs: list[Future[None]] = []
+        self._job_of: list[int] = []
+        self._threads = ThreadPoolExecutor(JOBS, thread_name_prefix="peerscope-spark")
+        self.count = max(cores_of(session) * TASKS_PER_CORE, 1)
         staging.put("settings", pickle.dumps((_edition(), settings)))
 
     def submit(self, parts: Sequence[Part], size: int) -> Future[Parsed]:
@@ -165,25 +169,33 @@ class SparkTasks:
         del size
         carried = [_carrying(part) for part in parts]
         for path in {part.spool for part in parts if part.spool is not None}:
-            os.truncate(path, 0)  # all items are handed out before the first is taken: memory is not for so many
+            os.truncate(path, 0)  # many items wait: memory is not for so many
         self._staging.put(f"{self._items}.item", pickle.dumps(carried, protocol=5))
         answer = _Answer(self, self._items)
         self._items += 1
+        if self._items - self._begun == self.count:
+            self._begin()
         return answer
 
     def close(self) -> None:
-        """Nothing is left running: the session is its caller's."""
+        """Jobs that did not begin are given up; the session is its caller's."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     def parsed(self, number: int) -> Parsed:
-        """The facts of an item; runs the job over the items that have none yet."""
-        if number >= self._done:
-            self._run(self._done, self._items)
-            self._done = self._items
+        """The facts of an item, once its job is done."""
+        if number >= self._begun:
+            self._begin()
+        self._jobs[self._job_of[number]].result()
         return self._staging.read(str(number))
 
+    def _begin(self) -> None:
+        """Have the items parsed that no job has yet."""
+        first, self._begun = self._begun, self._items
+        self._job_of += [len(self._jobs)] * (self._items - first)
+        self._jobs.append(self._threads.submit(self._run, first, self._items))
+
     def _run(self, first: int, last: int) -> None:
-        slices = max(min(last - first, self._cores * TASKS_PER_CORE), 1)
-        numbers = self._session.range(first, last, 1, slices)
+        numbers = self._session.range(first, last, 1, last - first)
         written = numbers.mapInArrow(partial(parse_items, self._staging.place), "item long, lines long")
         try:
             written.agg({"lines": "sum"}).collect()

@@ -108,7 +108,11 @@ def time_app(records: int) -> None:
 def main() -> None:
     """Parse the arguments and run the tables that were asked for."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--size", default="100m", help="decompressed bytes of each corpus: 100m, 1g, 4g")
+    parser.add_argument(
+        "--size",
+        default="100m",
+        help="decompressed bytes of each corpus: 100m, 1g, 4g; several (1g,4g) tell the growth",
+    )
     parser.add_argument("--files", type=int, default=16, help="files of the corpus; 1 for one large file")
     parser.add_argument("--mix", choices=sorted(MIXES), default="noisy")
     parser.add_argument(
@@ -127,11 +131,21 @@ def main() -> None:
 
         time_queries(given.queries)
         return
+    before: tuple[float, int] | None = None
+    for size in map(size_of, given.size.split(",")):
+        speed, peak = measure(size, given)
+        if before is not None:
+            print(f"growth: time a byte {before[0] / speed:.2f} of the size before, peak memory {peak / before[1]:.2f}")
+        before = speed, peak
+
+
+def measure(size: int, given: argparse.Namespace) -> tuple[float, int]:
+    """The tables of one size; the speed (MB/s) and the peak memory of plain files."""
     with tempfile.TemporaryDirectory(prefix="peerscope-bench-") as folder:
-        size = size_of(given.size)
         paths = write_corpus(Path(folder, "plain"), size, files=given.files, mix=given.mix)
         plain_bytes = sum(path.stat().st_size for path in paths)
-        base = report(f"{given.mix}, {given.files} plain files", contest(paths, given.repeat, True), plain_bytes)
+        results = contest(paths, given.repeat, True)
+        base = report(f"{given.mix}, {given.files} plain files", results, plain_bytes)
         for kind in filter(None, given.packed.split(",")):
             packed = compress(paths, Path(folder, kind, "nodes"), kind)
             speed = report(f"{given.mix}, {kind}", contest(packed, given.repeat, False), plain_bytes)
@@ -140,6 +154,7 @@ def main() -> None:
             from tests.bench.spark import time_spark
 
             time_spark(paths, plain_bytes)
+        return base, results["peerscope"][0].peak
 
 
 if __name__ == "__main__":
