@@ -12,6 +12,7 @@ from jobs.console import Context, print_data, print_json
 from pipeline import steps
 from pipeline.engines.local import InputOptions, Summary, ingest
 from pipeline.errors import UsageError
+from pipeline.native.library import available
 from pipeline.sources.archives import Refusal
 from pipeline.sources.discover import walk_sources
 from pipeline.sources.identify import SNIFF_BYTES, identify
@@ -176,6 +177,8 @@ def _told(done: dict[str, Any]) -> list[str]:
         f"{done['lines_read']} lines read = {done['lines_parsed']} parsed + {done['lines_unparsed']} unparsed"
         f" + {done['lines_rejected']} rejected",
     ]
+    if done["lines_read"] and not available():
+        lines.append("read without the compiled scan: it takes several times as long; install again with a C compiler")
     if done["lines_known"]:
         lines.append(f"{done['lines_known']} lines were in other dumps of the same container (--overlap dedupe)")
     if done["lines_waiting"]:

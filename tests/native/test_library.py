@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from polars.testing import assert_frame_equal
 
+from jobs.steps import _told
 from pipeline.engines.parse import Piece, parse
 from pipeline.errors import DependencyError
 from pipeline.grammar import load_ruleset
@@ -77,6 +78,12 @@ def test_who_calls_it_is_told_what_to_do(missing: None) -> None:
     assert not library.available()
     with pytest.raises(DependencyError, match="install peerscope again"):
         library.library()
+
+
+def test_whoever_reads_without_it_is_told(missing: None) -> None:
+    done = dict.fromkeys(("files_read", "files_known", "files_refused", "lines_parsed", "lines_unparsed"), 1)
+    done |= dict.fromkeys(("lines_read", "lines_rejected", "lines_known", "lines_waiting"), 1)
+    assert "install again with a C compiler" in "\n".join(_told(done))
 
 
 @pytest.mark.slow
