@@ -6,6 +6,7 @@ import re
 import runpy
 import subprocess
 import sys
+import tomllib
 import types
 from pathlib import Path
 from typing import Any
@@ -148,6 +149,16 @@ def test_the_container_file_has_two_targets_and_no_root() -> None:
                 assert (DEPLOY.parent.parent / path).exists() or path == "app", f"COPY {path}: not in the repository"
     assert {user[name] for name in ("core", "spark")} == {"10001:10001"}
     assert "jre" not in " ".join(words for _, words in steps[: [w for _, w in steps].index("build AS build-spark")])
+
+
+def test_the_container_is_built_with_all_that_the_build_reads() -> None:
+    steps = instructions((DEPLOY / "Containerfile").read_text())
+    build = steps[: [words for _, words in steps].index("build AS build-spark")]
+    copied = {path for name, words in build if name == "COPY" for path in words.split()[:-1]}
+    project = tomllib.loads((DEPLOY.parent.parent / "pyproject.toml").read_text())
+    hatch = project["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert {*hatch["packages"], *hatch["force-include"], hatch["hooks"]["custom"]["path"]} <= copied
+    assert any(name == "RUN" and " gcc " in words for name, words in build)
 
 
 def test_alert_rules_use_metrics_that_are_written() -> None:
