@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 def count(spoken: pl.DataFrame, counted: pl.DataFrame) -> pl.DataFrame:
-    """Physical lines by minute, place and shape; further lines of a record stand under a shape of their own."""
+    """Physical lines by minute, place and shape; further lines of a record stand under a shape of their own.
+
+    In any order, and a minute may have several rows: the load adds them up.
+    """
     keys = ["src", "minute", "node", "component", "level"]
     said = ["shape", "rule", "category", "severity"]
     minutes = spoken.select("src", "node", "component", "level", "kind", "severity", "lines", minute=_minute())
@@ -28,11 +31,8 @@ def count(spoken: pl.DataFrame, counted: pl.DataFrame) -> pl.DataFrame:
     kinds = spoken.select("kind", *said[:3]).unique("kind")
     counts = counts.join(kinds, on="kind", how="left")
     more = counts.filter(pl.col("more") > 0).group_by(["src", "minute", "node", "component"])
-    joined = more.agg(events=pl.col("more").sum(), shape=pl.lit(CONTINUATION)).sort(keys[:4])
-    if counted.height:
-        both = [frame.select(*keys, *said, pl.col("events").cast(pl.UInt64)) for frame in (counts, counted)]
-        counts = pl.concat(both).group_by(keys + said).agg(pl.col("events").sum())
-    return pl.concat([conform(counts.sort(keys + said), COUNTS), count_silent(joined)])
+    joined = more.agg(events=pl.col("more").sum(), shape=pl.lit(CONTINUATION))
+    return pl.concat([conform(counts, COUNTS), conform(counted, COUNTS), count_silent(joined)])
 
 
 def _minute() -> pl.Expr:

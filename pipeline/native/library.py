@@ -11,7 +11,7 @@ import numpy as np
 from pipeline.errors import DependencyError
 
 PATH = Path(__file__).with_name("_scan.so")
-_VERSION = 1  # of what scan.c and the modules around it agree on
+_VERSION = 2  # of what scan.c and the modules around it agree on
 _POINTER, _NUMBER = ctypes.c_void_p, ctypes.c_int64
 _FUNCTIONS = {
     "peerscope_lines": (_POINTER, _NUMBER, _POINTER, _POINTER, _NUMBER, _POINTER),

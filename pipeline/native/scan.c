@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { PLAIN, CONTROL, PUNCTUATION, LETTER, DIGIT };             /* what a byte is to a token */
+enum { PLAIN, PUNCTUATION, LETTER, DIGIT, CONTROL };             /* what a byte is to a token */
 enum { WORD = 1, PREFIX = 2, SECRET = 4, OPENING = 8 };          /* what an automaton's state says (words.py) */
 enum { TELLING = 1, SURELY_FOUR = 2 };                           /* what else a line's words are */
 enum { NO_HEAD = -1, NO_WORDING = -1 };
@@ -16,7 +16,7 @@ enum { HEAD_REACH = 64, HEAD_NARROWEST = 32, DATE_WIDTH = 24, STEPS = 64, TEXT_B
 #define MINUTE 60000000LL
 
 /* Goes up with every change of what library.py and its users know of this file. */
-const int32_t peerscope_scan_version = 1;
+const int32_t peerscope_scan_version = 2;
 
 typedef struct {
     const uint8_t *classes;  /* 256: the class of each byte */
@@ -126,7 +126,7 @@ static bool surely_four(const words_t *words, const uint8_t *at, const uint8_t *
         if (at == first || at - first > 3 || at == end) return false;
         if (part < 3 && *at++ != '_') return false;
     }
-    return *at != '_' && words->classes[*at] < LETTER;
+    return *at != '_' && words->classes[*at] != LETTER;
 }
 
 /* ---- wordings ---- */
@@ -180,26 +180,26 @@ static int64_t wipe(const words_t *words, const uint8_t *first, const uint8_t *e
     return size;
 }
 
-/* Draft the wording of a text: its size, 0 where it has none. */
+static bool in_token(uint8_t class) { return class != PLAIN && class != CONTROL; }
+
+/* Draft the wording of a text: its size, 0 where it has none. Only tokens with a digit are looked at closely. */
 static int64_t draft_of(const words_t *words, const uint8_t *at, const uint8_t *end, uint8_t *draft, bool *telling) {
+    const uint8_t *classes = words->classes;
     int64_t size = 2;
     while (at < end) {
-        uint8_t class = words->classes[*at];
-        if (class == CONTROL) return 0;
-        if (class == PLAIN) {
-            draft[size++] = *at++;
-            continue;
+        const uint8_t *digit = at;
+        while (digit < end && classes[*digit] < DIGIT) digit++;
+        if (digit < end && classes[*digit] == CONTROL) return 0;
+        const uint8_t *first = digit, *last = digit;
+        bool letters = false;
+        if (digit < end) {
+            for (; first > at && in_token(classes[first[-1]]); first--) letters |= classes[first[-1]] == LETTER;
+            for (; last < end && in_token(classes[*last]); last++) letters |= classes[*last] == LETTER;
         }
-        const uint8_t *first = at;
-        unsigned classes = 0;
-        for (; at < end && (class = words->classes[*at]) >= PUNCTUATION; at++) {
-            classes |= 1u << class;
-            draft[size + (at - first)] = *at;
-        }
-        if (classes & 1u << DIGIT)
-            size = wipe(words, first, at, classes & 1u << LETTER, draft, size, telling);
-        else
-            size += at - first;
+        memcpy(draft + size, at, (size_t)(last - at));
+        size += first - at;
+        if (first < last) size = wipe(words, first, last, letters, draft, size, telling);
+        at = last;
     }
     return size;
 }

@@ -22,7 +22,7 @@ NO_HEAD = NO_WORDING = -1
 #: What the words of a line are besides: some may tell of a secret; it begins as BIRD for IPv4 names a neighbour.
 TELLING, SURELY_FOUR = 1, 2
 DATE_WIDTH = 24
-_PLAIN, _CONTROL, _PUNCTUATION, _LETTER, _DIGIT = range(5)
+_PLAIN, _PUNCTUATION, _LETTER, _DIGIT, _CONTROL = range(5)
 _DATED = 2
 _ROOM, _POOL_WORDS = 1 << 16, 1 << 20
 _COUNT, _USED = 8, 9  # places in the structure

@@ -7,11 +7,9 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
-from polars.testing import assert_frame_equal
 
 from jobs.steps import _told
 from pipeline.engines.parse import Piece, parse
@@ -19,7 +17,7 @@ from pipeline.errors import DependencyError
 from pipeline.grammar import load_ruleset
 from pipeline.native import library
 from pipeline.settings import Settings
-from tests.engines.test_sieve import CRI, container_log
+from tests.engines.test_sieve import CRI, assert_same_facts, container_log
 
 ROOT = Path(__file__).resolve().parents[2]
 HOSTILE = """
@@ -70,8 +68,7 @@ def test_without_it_the_facts_are_the_same(request: pytest.FixtureRequest) -> No
     fast = parse(pieces, load_ruleset(), Settings())
     request.getfixturevalue("missing")
     slow = parse(pieces, load_ruleset(), Settings())
-    for spec in fields(fast):
-        assert_frame_equal(getattr(fast, spec.name), getattr(slow, spec.name))
+    assert_same_facts(fast, slow)
 
 
 def test_who_calls_it_is_told_what_to_do(missing: None) -> None:
