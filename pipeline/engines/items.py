@@ -71,7 +71,7 @@ class Parsed:
     identities: dict[int, Identity]
 
     def packed(self) -> tuple[dict[str, bytes], dict[int, Identity]]:
-        """For another process: frames as Arrow files."""
+        """For another process: frames as Arrow streams."""
         return {name: _to_ipc(frame) for name, frame in self.frames.items()}, self.identities
 
     @classmethod
@@ -82,13 +82,13 @@ class Parsed:
 
 def _to_ipc(frame: pl.DataFrame) -> bytes:
     out = io.BytesIO()
-    frame.write_ipc(out, compression="uncompressed")
+    frame.write_ipc_stream(out, compression="uncompressed")
     return out.getvalue()
 
 
 def _from_ipc(data: bytes) -> pl.DataFrame:
     """The frame over the bytes as they are; Polars itself would copy every column."""
-    frame = pl.from_arrow(pyarrow.ipc.open_file(data).read_all())
+    frame = pl.from_arrow(pyarrow.ipc.open_stream(data).read_all())
     assert isinstance(frame, pl.DataFrame)
     return frame
 
