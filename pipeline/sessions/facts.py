@@ -6,13 +6,15 @@ Times are ``Datetime('us', 'UTC')``; every row carries the file and byte offset 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import duckdb
 import polars as pl
+
+from pipeline.sessions.pooled import SLICE_ROWS, Pool
 
 TIME = pl.Datetime("us", "UTC")
 _TEXT = pl.String
@@ -24,7 +26,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         "last_error": _TEXT, "observed_by": _TEXT, "since": TIME, **_PLACE,
     },
     "records": {
-        "ts": TIME, "node": _TEXT, "pod": _TEXT, "component": _TEXT, "level": _TEXT, "message": _TEXT,
+        "ts": TIME, "node": _TEXT, "pod": _TEXT, "component": _TEXT, "message": _TEXT,
         "rule": _TEXT, "category": _TEXT, "severity": _TEXT, "protocol": _TEXT, "peer": _TEXT,
         "peers": pl.List(_TEXT), "params": _TEXT, **_PLACE,
     },
@@ -122,8 +124,6 @@ FROM records WHERE cluster = $cluster {_MATTERS} GROUP BY ALL
 """
 _ASKED = """coalesce(category IN (SELECT unnest($categories)) OR rule IN (SELECT unnest($rules))
   OR (category IN (SELECT unnest($grave)) AND severity IN ('warning', 'error', 'critical')), false)"""
-SLICE_ROWS = 50_000
-"""Messages that are looked through at a time."""
 
 
 def load_cluster(connection: duckdb.DuckDBPyConnection, cluster: str, wanted: Wanted | None = None) -> ClusterFacts:
@@ -131,24 +131,35 @@ def load_cluster(connection: duckdb.DuckDBPyConnection, cluster: str, wanted: Wa
 
     Rows come back in a fixed order, so that what is derived from them does not depend on the order of loading.
     """
+    params = {"cluster": cluster}
     frames: dict[str, pl.DataFrame] = {}
     for name, schema in SCHEMAS.items():
         if name == "tellers":
-            frames[name] = tellers_of(_typed(connection.sql(_TELLERS, params={"cluster": cluster}).pl(), _TOLD))
+            frames[name] = tellers_of(_typed(connection.sql(_TELLERS, params=params).pl(), _TOLD))
             continue
+        pool = Pool(schema, apart=_APART.get(name, ()))
         if name == "records" and wanted is not None:
-            found = _wanted_records(connection, cluster, wanted)
+            _take_wanted(pool, connection, cluster, wanted)
         else:
-            found = connection.sql(_MARKS if name == "marks" else _select(name), params={"cluster": cluster}).pl()
-        frames[name] = _typed(found, schema).sort(_order(name), nulls_last=False)
+            pool.add(_slices(connection.sql(_MARKS if name == "marks" else _select(name), params=params), schema))
+        frames[name] = pool.ordered(_order(name))
     return ClusterFacts(cluster, **_with_nodes(frames))
 
 
-def _wanted_records(connection: duckdb.DuckDBPyConnection, cluster: str, wanted: Wanted) -> pl.DataFrame:
+_APART = {"records": ("message",), "resources": ("body",), "node_facts": ("value",)}
+
+
+def _slices(found: duckdb.DuckDBPyRelation, schema: Mapping[str, Any]) -> Iterator[pl.DataFrame]:
+    for part in found.to_arrow_reader(SLICE_ROWS):
+        yield _typed(pl.DataFrame(part), schema)
+
+
+def _take_wanted(pool: Pool, connection: duckdb.DuckDBPyConnection, cluster: str, wanted: Wanted) -> None:
     """Records that are wanted for what they are; of the others the messages are looked through, a slice at a time."""
+    schema = SCHEMAS["records"]
     params: dict[str, Any] = {name: sorted(getattr(wanted, name)) for name in ("categories", "grave", "rules")}
     params["cluster"] = cluster
-    asked: pl.DataFrame = connection.sql(f"{_select('records')} AND {_ASKED}", params=params).pl()
+    pool.add(_slices(connection.sql(f"{_select('records')} AND {_ASKED}", params=params), schema))
     others = f"SELECT rowid, message FROM records WHERE cluster = $cluster {_MATTERS} AND NOT {_ASKED}"
     rows: list[pl.Series] = []
     for part in connection.sql(others, params=params).to_arrow_reader(SLICE_ROWS):
@@ -158,8 +169,7 @@ def _wanted_records(connection: duckdb.DuckDBPyConnection, cluster: str, wanted:
     connection.register("wanted_rows", found.to_arrow())
     told = f"{_select('records')} AND rowid IN (SELECT rowid FROM wanted_rows)"
     try:
-        also: pl.DataFrame = connection.sql(told, params={"cluster": cluster}).pl()
-        return pl.concat([asked, also])
+        pool.add(_slices(connection.sql(told, params={"cluster": cluster}), schema))
     finally:
         connection.unregister("wanted_rows")
 

@@ -1,0 +1,60 @@
+"""Large results of queries as frames in which a text that occurs often lies in memory once.
+
+What a query returns holds a node's or a file's name again in each row, and a sort by such names copies them all.
+Here rows come a slice at a time, their texts as numbers, and they are put in order as numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+SLICE_ROWS = 50_000
+"""Rows of a result that are in memory at a time in the form in which they came."""
+
+
+class Pool:
+    """Rows of a result, collected a slice at a time; columns of text as numbers of a common list of texts.
+
+    Texts of the columns that are ``apart`` are mostly different ones: they stay as they are.
+    """
+
+    def __init__(self, schema: Mapping[str, Any], apart: Sequence[str] = ()) -> None:
+        self._schema = schema
+        self._known = pl.Categories.random()
+        self._texts = [name for name, kind in schema.items() if kind == pl.String and name not in apart]
+        self._parts: list[pl.DataFrame] = []
+
+    def add(self, parts: Iterable[pl.DataFrame]) -> None:
+        """Take in more rows, in the schema's columns and types."""
+        number = pl.col(self._texts).cast(pl.Categorical(self._known))
+        self._parts += [part.with_columns(number) for part in parts]
+
+    def ordered(self, by: Sequence[str]) -> pl.DataFrame:
+        """All rows in order, nulls first; the pool is used up."""
+        if not self._parts:
+            return pl.DataFrame(schema=self._schema)
+        rows = pl.concat(self._parts, rechunk=True)
+        self._parts = []
+        texts = self._known.to_series()
+        codes = rows.select(pl.col(self._texts).to_physical())
+        order = _order(rows.select(by), texts)
+        rest = rows.drop(self._texts)
+        del rows
+        columns = {name: rest[name].gather(order) for name in rest.columns}
+        del rest
+        for name in self._texts:
+            columns[name] = texts.gather(codes.drop_in_place(name).gather(order)).alias(name)
+        return pl.DataFrame([columns[name] for name in self._schema])
+
+
+def _order(keys: pl.DataFrame, texts: pl.Series) -> pl.Series:
+    """The rows in the order of the keys: of a text its place among all texts counts."""
+    place = texts.rank("ordinal")
+    numbers = [
+        place.gather(key.to_physical()).alias(key.name) if isinstance(key.dtype, pl.Categorical) else key
+        for key in keys
+    ]
+    return pl.DataFrame(numbers).select(pl.arg_sort_by(keys.columns, nulls_last=False)).to_series()
