@@ -137,16 +137,13 @@ def load_cluster(connection: duckdb.DuckDBPyConnection, cluster: str, wanted: Wa
         if name == "tellers":
             frames[name] = tellers_of(_typed(connection.sql(_TELLERS, params=params).pl(), _TOLD))
             continue
-        pool = Pool(schema, apart=_APART.get(name, ()))
+        pool = Pool(schema)
         if name == "records" and wanted is not None:
             _take_wanted(pool, connection, cluster, wanted)
         else:
             pool.add(_slices(connection.sql(_MARKS if name == "marks" else _select(name), params=params), schema))
         frames[name] = pool.ordered(_order(name))
     return ClusterFacts(cluster, **_with_nodes(frames))
-
-
-_APART = {"records": ("message",), "resources": ("body",), "node_facts": ("value",)}
 
 
 def _slices(found: duckdb.DuckDBPyRelation, schema: Mapping[str, Any]) -> Iterator[pl.DataFrame]:

@@ -11,26 +11,29 @@ from typing import Any
 
 import polars as pl
 
-SLICE_ROWS = 50_000
+SLICE_ROWS = 25_000
 """Rows of a result that are in memory at a time in the form in which they came."""
+_LIST = pl.List(pl.String)
 
 
 class Pool:
     """Rows of a result, collected a slice at a time; columns of text as numbers of a common list of texts.
 
-    Texts of the columns that are ``apart`` are mostly different ones: they stay as they are.
+    Nothing of a slice stays as it came: the pieces would hold on to far more memory than their size.
     """
 
-    def __init__(self, schema: Mapping[str, Any], apart: Sequence[str] = ()) -> None:
+    def __init__(self, schema: Mapping[str, Any]) -> None:
         self._schema = schema
         self._known = pl.Categories.random()
-        self._texts = [name for name, kind in schema.items() if kind == pl.String and name not in apart]
+        self._texts = [name for name, kind in schema.items() if kind == pl.String]
+        self._lists = [name for name, kind in schema.items() if kind == _LIST]
         self._parts: list[pl.DataFrame] = []
 
     def add(self, parts: Iterable[pl.DataFrame]) -> None:
         """Take in more rows, in the schema's columns and types."""
-        number = pl.col(self._texts).cast(pl.Categorical(self._known))
-        self._parts += [part.with_columns(number) for part in parts]
+        kind = pl.Categorical(self._known)
+        numbers = [pl.col(self._texts).cast(kind), pl.col(self._lists).cast(pl.List(kind))]
+        self._parts += [part.with_columns(numbers) for part in parts]
 
     def ordered(self, by: Sequence[str]) -> pl.DataFrame:
         """All rows in order, nulls first; the pool is used up."""
@@ -43,10 +46,11 @@ class Pool:
         order = _order(rows.select(by), texts)
         rest = rows.drop(self._texts)
         del rows
-        columns = {name: rest[name].gather(order) for name in rest.columns}
-        del rest
+        columns = {name: rest.drop_in_place(name).gather(order) for name in rest.columns}
         for name in self._texts:
             columns[name] = texts.gather(codes.drop_in_place(name).gather(order)).alias(name)
+        for name in self._lists:
+            columns[name] = columns[name].cast(_LIST)
         return pl.DataFrame([columns[name] for name in self._schema])
 
 
