@@ -82,9 +82,10 @@ def build_failures(intervals: pl.DataFrame, data_end: datetime | None) -> Losses
     whole = Losses(ends, first, names, sides, down.session[first], began, ended, had_up)
     chosen = whole.ends_of(order)
     counts = whole.counts[order]
+    same = len(chosen) == ends.height and bool((chosen == np.arange(ends.height)).all())
     return Losses(
-        ends[chosen], np.cumsum(counts) - counts, names, sides, whole.session[order], began[order], ended[order],
-        had_up[order],
+        ends if same else ends[chosen], np.cumsum(counts) - counts, names, sides, whole.session[order], began[order],
+        ended[order], had_up[order],
     )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from pipeline.sessions.coverage import session_stretches, stretch_of
 from pipeline.sessions.facts import TIME, ClusterFacts
 from pipeline.sessions.observations import DOWN, END, GONE, KEY, UP, bird_logs, log_ends
+from pipeline.sessions.pooled import in_order
 from pipeline.sessions.reasons import BARE, HEALTHY, SOFT
 from pipeline.sessions.settings import DEFAULTS, SessionSettings
 
@@ -51,15 +52,20 @@ def build_intervals(
     if observations.is_empty():
         return pl.DataFrame(schema=SCHEMA)
     stretches = session_stretches(facts, observations, settings)
-    runs = _runs(_in_stretches(observations, stretches))
-    closed = _closed(_told(runs, log_ends(facts)), _data_end(stretches), settings)
+    closed = _told(_runs(_in_stretches(observations, stretches)), log_ends(facts))
+    closed = _closed(closed, _data_end(stretches), settings)
     holes = _explained(_holes(closed), facts)
-    whole = pl.concat([closed, holes], how="diagonal_relaxed").filter(pl.col("state") != GONE)
-    return (
-        whole.with_columns(cluster=pl.lit(facts.cluster))
-        .sort([KEY, "started_at"], nulls_last=False, maintain_order=True)
-        .select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
-    )
+    # what only led here is let go of before rows are chosen and put in order: these are copies
+    known = closed.select(name for name in (KEY, *SCHEMA) if name in closed.columns)
+    del closed
+    whole = pl.concat([known, holes], how="diagonal_relaxed")
+    del known
+    gone = whole["state"] == GONE
+    if gone.any():
+        whole = whole.filter(pl.col("state") != GONE)
+    return in_order(whole, [KEY, "started_at"]).with_columns(cluster=pl.lit(facts.cluster)).select(
+        pl.col(name).cast(kind) for name, kind in SCHEMA.items()
+    )  # fmt: skip
 
 
 def _data_end(stretches: pl.DataFrame) -> object:

@@ -16,6 +16,7 @@ import polars as pl
 
 from pipeline.sessions.addresses import AddressBook
 from pipeline.sessions.facts import TIME, ClusterFacts
+from pipeline.sessions.pooled import in_order
 from pipeline.sessions.reasons import BARE, with_category
 from pipeline.sessions.settings import DEFAULTS, SessionSettings
 
@@ -47,12 +48,17 @@ def build_observations(facts: ClusterFacts, book: AddressBook, settings: Session
     if raw.is_empty():
         return pl.DataFrame(schema=SCHEMA)
     placed = _with_ends(raw, book)
+    del raw
     full = pl.concat([placed, _disappearances(placed)], how="diagonal_relaxed")
+    del placed
     keys = full.select(END).unique().sort(END).with_row_index(KEY)
-    ordered = with_category(full.join(keys, on=END, how="left", maintain_order="left")).select(
-        pl.col(name).cast(kind) for name, kind in SCHEMA.items()
-    ).sort([KEY, "ts", "source_path", "byte_offset", "rank"], nulls_last=False)  # fmt: skip
-    return _reconciled(ordered, log_ends(facts), settings)
+    # Only what is looked up is joined: a join makes a copy of each column.
+    full = full.with_columns(full.select(END).join(keys, on=END, how="left", maintain_order="left")[KEY])
+    full = with_category(full).select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
+    return _reconciled(in_order(full, _ORDER), log_ends(facts), settings)
+
+
+_ORDER = [KEY, "ts", "source_path", "byte_offset", "rank"]
 
 
 def _from_states(facts: ClusterFacts) -> pl.DataFrame:
@@ -101,9 +107,8 @@ def _with_ends(raw: pl.DataFrame, book: AddressBook) -> pl.DataFrame:
         rank=pl.col("observed_by").replace_strict(RANKS, default=0, return_dtype=pl.Int8),
     )
     filled = _with_names(named) if named["peer"].has_nulls() or named["protocol"].has_nulls() else named
-    return filled.join(peers, on="peer", how="left", maintain_order="left").with_columns(
-        end=pl.coalesce("protocol", "peer")
-    )
+    far = filled.select("peer").join(peers, on="peer", how="left", maintain_order="left")["peer_node"]
+    return filled.with_columns(far, end=pl.coalesce("protocol", "peer"))
 
 
 def _with_names(named: pl.DataFrame) -> pl.DataFrame:

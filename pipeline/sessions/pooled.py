@@ -54,6 +54,18 @@ class Pool:
         return pl.DataFrame([columns[name] for name in self._schema])
 
 
+def in_order(frame: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
+    """The frame in order, nulls first; rows of equal keys stay as they were.
+
+    Texts are sorted once each: a sort by several keys would write all of them out for every row.
+    """
+    texts = [name for name in by if frame.schema[name] == pl.String]
+    known = pl.concat([frame[name].alias("") for name in texts]).drop_nulls().unique().sort() if texts else None
+    keys = frame.select(by).with_columns(pl.col(texts).cast(pl.Enum(known)).to_physical()) if texts else frame
+    order = keys.select(pl.arg_sort_by(by, nulls_last=False, maintain_order=True)).to_series()
+    return frame if order.is_sorted() else frame[order]
+
+
 def _order(keys: pl.DataFrame, texts: pl.Series) -> pl.Series:
     """The rows in the order of the keys: of a text its place among all texts counts."""
     place = texts.rank("ordinal")
