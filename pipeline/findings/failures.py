@@ -70,8 +70,7 @@ def build_failures(intervals: pl.DataFrame, data_end: datetime | None) -> Losses
         return NONE
     new = _begins(down)
     first = np.flatnonzero(new)
-    told = intervals.select(*(name for name in ENDS if name != "is_open"))[down.row]
-    ends = told.with_columns(is_open=pl.Series(down.is_open)).select(*ENDS)
+    ends = intervals.select("protocol", "peer", "category", "how_started", "observed_by")[down.row]
     began, ended = _times(down, ends, first, np.cumsum(new) - 1)
     category = most_telling(coded(ends["category"]), first)
     had_up = np.logical_or.reduceat(down.had_up, first)
@@ -82,10 +81,10 @@ def build_failures(intervals: pl.DataFrame, data_end: datetime | None) -> Losses
     whole = Losses(ends, first, names, sides, down.session[first], began, ended, had_up)
     chosen = whole.ends_of(order)
     counts = whole.counts[order]
-    same = len(chosen) == ends.height and bool((chosen == np.arange(ends.height)).all())
+    told = intervals.select(name for name in ENDS if name != "is_open")[down.row[chosen]]
     return Losses(
-        ends if same else ends[chosen], np.cumsum(counts) - counts, names, sides, whole.session[order], began[order],
-        ended[order], had_up[order],
+        told.with_columns(is_open=pl.Series(down.is_open[chosen])).select(*ENDS), np.cumsum(counts) - counts, names,
+        sides, whole.session[order], began[order], ended[order], had_up[order],
     )  # fmt: skip
 
 

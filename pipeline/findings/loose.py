@@ -57,6 +57,8 @@ _GR_PENDING = r"restart recovery in progress|graceful restart in progress"
 _ORDERLY = r"^(Shutdown completed|Shutting down|Shutdown requested|Received SIGTERM)"
 
 
+_KEPT = ["row", "ts", "node", "component", "message", "category", "source_path", "byte_offset"]
+"""What an incident keeps of its records: the rest is found by their numbers."""
 LINE = ["source_path", "byte_offset", "ts"]
 """What a line is known by. Its place alone is not enough: a file that is cut and begun anew keeps its name."""
 
@@ -64,19 +66,20 @@ LINE = ["source_path", "byte_offset", "ts"]
 def build_loose_incidents(facts: ClusterFacts, numbered: pl.DataFrame, planned: PlannedWork) -> list[Incident]:
     """Incidents made of records (``numbered``: all, with their numbers), one for each category and stretch of time."""
     found: list[Incident] = []
-    named = pl.col("peer").is_not_null() | (pl.col("protocol").is_not_null() & (pl.col("protocol") != "BGP"))
-    told = facts.states.lazy().filter(named).select(LINE).collect()
     lines_only = facts.states.is_empty()
     # Where nothing but lines was given, a warning is all that some faults leave.
     least = {name: min(_RANK[level], 1) if lines_only else _RANK[level] for name, (level, _) in CATEGORIES.items()}
-    grave = numbered.filter(
+    enough = (
         pl.col("severity").replace_strict(_RANK, default=0, return_dtype=pl.Int8)
         >= pl.col("category").replace_strict(least, default=len(_RANK), return_dtype=pl.Int8)
-    ).join(told, on=LINE, how="anti", nulls_equal=True, maintain_order="left")
-    grave = grave.filter(~pl.col("message").fill_null("").str.contains(_ORDERLY))
+    )  # fmt: skip
+    grave = _untold(numbered.lazy().filter(enough).select("row", *LINE).collect(), facts.states)
+    known = numbered.select(_KEPT)
+    kinds = known["category"].gather(grave)
     last = _last_told(facts)
-    for (name,), records in grave.partition_by("category", as_dict=True, maintain_order=True).items():
-        category = str(name)
+    for category in kinds.unique(maintain_order=True).to_list():
+        records = known[grave.filter(kinds == category)]
+        records = records.filter(~pl.col("message").fill_null("").str.contains(_ORDERLY))
         waiting = pl.col("message").fill_null("").str.contains(_WAITING[category]) if category in _WAITING else None
         quiet = records if waiting is None else pl.concat(
             [records.filter(~waiting), _without_startup(records.filter(waiting), planned)]
@@ -86,6 +89,19 @@ def build_loose_incidents(facts: ClusterFacts, numbered: pl.DataFrame, planned: 
                 found.append(_incident(facts.cluster, category, part, last))
     found += _storms(facts, numbered, last)
     return sorted(found, key=lambda i: (i.started_at is not None, str(i.started_at), i.incident_id))
+
+
+def _untold(lines: pl.DataFrame, states: pl.DataFrame) -> pl.Series:
+    """The numbers of the records whose line tells nothing of a session's state."""
+    named = pl.col("peer").is_not_null() | (pl.col("protocol").is_not_null() & (pl.col("protocol") != "BGP"))
+    told = states.lazy().filter(named).select(LINE).collect()
+    # A join writes out its keys for each row: a file's name as a number.
+    paths = pl.Enum(pl.concat([lines["source_path"], told["source_path"]]).drop_nulls().unique())
+    number = pl.col("source_path").cast(paths).to_physical()
+    found = lines.with_columns(number).join(
+        told.with_columns(number), on=LINE, how="anti", nulls_equal=True, maintain_order="left"
+    )
+    return found["row"]
 
 
 def build_quiet_incidents(facts: ClusterFacts, numbered: pl.DataFrame, telling: pl.DataFrame) -> list[Incident]:

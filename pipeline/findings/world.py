@@ -25,6 +25,9 @@ Table = tuple[datetime, str | None, int | None]
 """When a status table was printed, and where it stands."""
 
 
+_ASKED = ["row", "message", "category"]
+
+
 @dataclass(frozen=True, slots=True)
 class Ups:
     """Stretches in which the sessions of one speaker were up; ``rows`` are their places in ``World.up``."""
@@ -166,10 +169,11 @@ class World:
         if key not in self._selections:
             if pattern:
                 known = pattern in self.patterns
-                found = (self.worth_a_look if known else self.records).filter(pl.col("message").str.contains(pattern))
+                asked = (self.worth_a_look if known else self.records).select(_ASKED)
+                found = asked.filter(pl.col("message").str.contains(pattern))
                 chosen = found.filter(pl.col("category").is_in(categories)) if categories else found
             else:
-                chosen = self.records.filter(pl.col("category").is_in(categories))
+                chosen = self.records.select(_ASKED).filter(pl.col("category").is_in(categories))
             self._selections[key] = Selection(chosen, self.numbered)
         return self._selections[key]
 
@@ -177,7 +181,9 @@ class World:
         """Records that one rule read."""
         key = (f"rule {rule}", ("",))
         if key not in self._selections:
-            self._selections[key] = Selection(self.records.filter(pl.col("rule") == rule), self.numbered)
+            self._selections[key] = Selection(
+                self.records.select("rule", *_ASKED).filter(pl.col("rule") == rule), self.numbered
+            )
         return self._selections[key]
 
     @cached_property
