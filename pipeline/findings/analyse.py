@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ from pipeline.findings.absent import build_absent_incidents
 from pipeline.findings.case import Case
 from pipeline.findings.catalogue import UNDETERMINED, Catalogue, load_catalogue
 from pipeline.findings.claims import Claim, judge
-from pipeline.findings.expected import missing_frame
+from pipeline.findings.expected import find_missing, missing_frame
 from pipeline.findings.failures import build_failures
 from pipeline.findings.groups import Group, build_groups, configured_peers, groups_frame, md5_protocols
 from pipeline.findings.incidents import Bundler, Incident, content_id, may_be_one
@@ -27,7 +27,7 @@ from pipeline.sessions.addresses import build_address_book, pods_to_nodes
 from pipeline.sessions.coverage import build_coverage
 from pipeline.sessions.facts import TIME, ClusterFacts, load_cluster
 from pipeline.sessions.intervals import build_intervals
-from pipeline.sessions.observations import build_observations
+from pipeline.sessions.observations import SNAPSHOTS, build_observations
 from pipeline.sessions.settings import DEFAULTS, SessionSettings
 
 _TEXT = pl.String
@@ -93,6 +93,9 @@ def analyse(connection: duckdb.DuckDBPyConnection, cluster: str) -> dict[str, pl
     return investigate(load_cluster(connection, cluster, wanted(causes)), causes).tables
 
 
+_OF_FAILURES = ("first_error", "last_error", "errors", "bgp_state", "observed_by", "observations", "is_first")
+
+
 def investigate(
     facts: ClusterFacts, catalogue: Catalogue | None = None, settings: SessionSettings = DEFAULTS
 ) -> Analysis:
@@ -100,6 +103,8 @@ def investigate(
     causes = catalogue or load_catalogue()
     world = _world(facts, causes, settings)
     losses = build_failures(world.intervals, world.data_end)
+    # What only failures are told by is in these now.
+    world = replace(world, intervals=world.intervals.drop(_OF_FAILURES))
     bundler = Bundler(facts.cluster, losses, world.groups, world.planned)
     findings = _joined([_finding(incident, world, causes) for incident in bundler.incidents()], world, causes, bundler)
     absent = build_absent_incidents(facts.cluster, world.missing, world.groups)
@@ -142,9 +147,17 @@ def _world(facts: ClusterFacts, causes: Catalogue, settings: SessionSettings) ->
     nodes = build_nodes(facts, book, {name for group in groups for name in group.reflectors})
     sizes = build_sizes(facts.cluster, groups, observations, intervals, nodes, md5_protocols(configured))
     planned = PlannedWork(facts, data_end)
+    missing = find_missing(facts, book, observations)
     return World(
-        facts, book, groups, nodes, sizes, intervals, planned, data_end, observations, configured, causes.patterns
-    )
+        facts, book, groups, nodes, sizes, intervals, planned, data_end, _printed(observations), missing, configured,
+        causes.patterns,
+    )  # fmt: skip
+
+
+def _printed(observations: pl.DataFrame) -> pl.DataFrame:
+    """Where status tables stand. All else that was observed is in the intervals, and is let go of."""
+    by_table = pl.col("observed_by").is_in(SNAPSHOTS) & pl.col("ts").is_not_null()
+    return observations.lazy().filter(by_table).select("speaker", "ts", "source_path", "byte_offset").collect()
 
 
 def _data_end(facts: ClusterFacts, intervals: pl.DataFrame) -> datetime | None:

@@ -13,13 +13,12 @@ import polars as pl
 
 from pipeline.findings.columns import Bools, Coded, Ints, coded, micros
 from pipeline.findings.excerpts import Records, Selection
-from pipeline.findings.expected import Missing, expected_of, find_missing
+from pipeline.findings.expected import Missing, expected_of
 from pipeline.findings.groups import Group
 from pipeline.findings.losses import Losses
 from pipeline.findings.planned import PlannedWork
 from pipeline.sessions.addresses import AddressBook, registered_addresses
 from pipeline.sessions.facts import ClusterFacts
-from pipeline.sessions.observations import SNAPSHOTS
 
 Table = tuple[datetime, str | None, int | None]
 """When a status table was printed, and where it stands."""
@@ -49,7 +48,10 @@ class World:
     intervals: pl.DataFrame
     planned: PlannedWork
     data_end: datetime | None
-    observations: pl.DataFrame
+    printed: pl.DataFrame
+    """What status tables showed: speaker, ts, source_path, byte_offset."""
+    missing: list[Missing]
+    """Sessions that the inventory asks for and that were never seen."""
     configured: dict[str, dict[str, dict[str, Any]]]
     patterns: frozenset[str] = frozenset()
     """All patterns that a cause looks for in records."""
@@ -189,8 +191,7 @@ class World:
     @cached_property
     def tables(self) -> dict[str, list[Table]]:
         """The status tables that each speaker printed, in order of time."""
-        printed = self.observations.filter(pl.col("observed_by").is_in(SNAPSHOTS) & pl.col("ts").is_not_null())
-        moments = printed.group_by("speaker", "ts").agg(
+        moments = self.printed.group_by("speaker", "ts").agg(
             pl.col("source_path").first(), pl.col("byte_offset").min()
         ).sort("speaker", "ts")  # fmt: skip
         found: dict[str, list[Table]] = {}
@@ -229,11 +230,6 @@ class World:
         """(node, far node) of all sessions inside the cluster that the latest inventory asks for."""
         wanted, _, _ = expected_of(self.facts)
         return {(session.node, session.peer_node) for session in wanted if session.peer_node}
-
-    @cached_property
-    def missing(self) -> list[Missing]:
-        """Sessions that the inventory asks for and that were never seen."""
-        return find_missing(self.facts, self.book, self.observations)
 
     @cached_property
     def mesh_protocols(self) -> int:
