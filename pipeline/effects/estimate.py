@@ -11,7 +11,17 @@ import polars as pl
 
 from pipeline.effects import saturation
 from pipeline.effects.adjust import SIZE, VERSION, Comparison, Estimate, compare_size, compare_version
-from pipeline.effects.exposure import ANY, EXCEPT_LIMIT, INPUTS, LIMIT_CATEGORY, Tables, build_exposure, cells
+from pipeline.effects.exposure import (
+    ANY,
+    EXCEPT_LIMIT,
+    INPUTS,
+    INTERVAL_COLUMNS,
+    INTERVALS,
+    LIMIT_CATEGORY,
+    Tables,
+    build_exposure,
+    cells,
+)
 from pipeline.effects.forecast import forecast
 from pipeline.effects.panel import UNKNOWN_VERSION, Panel, panel_of
 from pipeline.effects.scores import PERMUTATIONS
@@ -28,6 +38,8 @@ from pipeline.effects.verdicts import (
     q_values,
 )
 from pipeline.effects.within import BeforeAfter, before_after, judge_change
+from pipeline.sessions.facts import slices
+from pipeline.sessions.pooled import Pool
 from pipeline.warehouse.writer import Warehouse
 
 ALL = "all"
@@ -71,12 +83,26 @@ class _Question:
 
 def estimate(warehouse: Warehouse) -> dict[str, dict[str, pl.DataFrame]]:
     """Statistics of every cluster, and under ``all`` those of all together, ready for ``replace_derived``."""
-    return estimate_tables({name: warehouse.frame(f"SELECT * FROM {name}") for name in INPUTS})
+    # the intervals are many: nothing here holds on to them
+    exposure = build_exposure({name: _read(warehouse, name) for name in INPUTS})
+    return _estimated(exposure, {name: _read(warehouse, name) for name in INPUTS if name != INTERVALS}, PERMUTATIONS)
+
+
+def _read(warehouse: Warehouse, name: str) -> pl.DataFrame:
+    if name != INTERVALS:
+        return warehouse.frame(f"SELECT * FROM {name}")
+    found = warehouse.connection.sql(f"SELECT {', '.join(INTERVAL_COLUMNS)} FROM {name}")
+    pool = Pool(INTERVAL_COLUMNS)
+    pool.add(slices(found, INTERVAL_COLUMNS))
+    return pool.ordered(())
 
 
 def estimate_tables(tables: Tables, permutations: int = PERMUTATIONS) -> dict[str, dict[str, pl.DataFrame]]:
     """The same from the derived tables: cluster, then table name (exposure, effects, size_thresholds, forecasts)."""
-    exposure = build_exposure(tables)
+    return _estimated(build_exposure(tables), tables, permutations)
+
+
+def _estimated(exposure: pl.DataFrame, tables: Tables, permutations: int) -> dict[str, dict[str, pl.DataFrame]]:
     named = sorted({*tables["bgp_groups"]["cluster"], *tables["nodes"]["cluster"], *exposure["cluster"]})
     pooled = len(named) > 1 and ALL not in named
     questions: list[_Question] = []

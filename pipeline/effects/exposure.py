@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -31,7 +32,14 @@ _US_PER_HOUR = 3.6e9
 _OPEN = datetime(9999, 1, 1, tzinfo=UTC)
 
 Tables = Mapping[str, pl.DataFrame]
-INPUTS = ("session_intervals", "bgp_groups", "group_sizes", "nodes", "incidents")
+INTERVALS = "session_intervals"
+INPUTS = (INTERVALS, "bgp_groups", "group_sizes", "nodes", "incidents")
+INTERVAL_COLUMNS: dict[str, Any] = {
+    **dict.fromkeys(("cluster", "node", "protocol", "peer", "peer_node", "state", "category"), pl.String),
+    **dict.fromkeys(("started_at", "ended_at", "seen_from"), TIME),
+    **dict.fromkeys(("how_started", "how_ended"), pl.String),
+}
+"""What is asked of the intervals."""
 
 
 def build_exposure(tables: Tables) -> pl.DataFrame:
@@ -45,19 +53,21 @@ def build_exposure(tables: Tables) -> pl.DataFrame:
     ``calico_version`` is the client's.
     """
     tables = {name: _utc(tables[name]) for name in INPUTS}
-    stretches = observed_stretches(tables["session_intervals"])
+    stretches = observed_stretches(tables.pop(INTERVALS))
     places = _places(stretches, tables["bgp_groups"])
     if places.is_empty():
         return pl.DataFrame(schema=SCHEMA)
-    placed = losses_of(stretches).join(places, on=PAIR, how="inner")
-    losses = with_incidents(placed, tables["incidents"])
+    losses = with_incidents(losses_of(stretches).join(places, on=PAIR, how="inner"), tables["incidents"])
     epochs = _sizes(tables["group_sizes"], places, tables["bgp_groups"])
     versions = _versions(tables["nodes"])
     known = merged(stretches).frame.join(places, on=PAIR, how="inner").with_columns(sign=pl.lit(1))
+    del stretches
     planned = losses.filter("planned").select(*PAIR, "start", end="until")
     off = merged(planned).frame.join(places, on=PAIR).with_columns(sign=pl.lit(-1))
     pieces = pl.concat([known, off], how="diagonal_relaxed")
+    del known, off, planned, places
     hours = _hours(_cut(_cut(pieces, epochs, "hub"), versions, "client"))
+    del pieces
     failed = _counts(losses.filter(~pl.col("planned")), epochs, versions)
     return _table(hours, failed)
 

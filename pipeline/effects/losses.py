@@ -36,7 +36,7 @@ def observed_stretches(intervals: pl.DataFrame) -> pl.DataFrame:
     latest = pl.max_horizontal("started_at", "ended_at").max().over("cluster")
     far = pl.coalesce("peer_node", "peer")
     known = (
-        _observed(intervals).with_columns(end=pl.coalesce("ended_at", latest), far=far, last=latest)
+        _observed(intervals).lazy().with_columns(end=pl.coalesce("ended_at", latest), far=far, last=latest)
         .filter(
             pl.col("state").is_in([UP, DOWN]) & pl.col("started_at").is_not_null() & pl.col("node").is_not_null()
             & pl.col("far").is_not_null()
@@ -45,6 +45,7 @@ def observed_stretches(intervals: pl.DataFrame) -> pl.DataFrame:
             "cluster", near="node", far="far", state="state", category="category", how_started="how_started",
             how_ended="how_ended", start="started_at", end="end", last="last",
         )
+        .collect()
     )  # fmt: skip
     return known.with_columns(pair=pl.Series(_pairs(known), dtype=pl.Int64))
 

@@ -141,12 +141,13 @@ def load_cluster(connection: duckdb.DuckDBPyConnection, cluster: str, wanted: Wa
         if name == "records" and wanted is not None:
             _take_wanted(pool, connection, cluster, wanted)
         else:
-            pool.add(_slices(connection.sql(_MARKS if name == "marks" else _select(name), params=params), schema))
+            pool.add(slices(connection.sql(_MARKS if name == "marks" else _select(name), params=params), schema))
         frames[name] = pool.ordered(_order(name))
     return ClusterFacts(cluster, **_with_nodes(frames))
 
 
-def _slices(found: duckdb.DuckDBPyRelation, schema: Mapping[str, Any]) -> Iterator[pl.DataFrame]:
+def slices(found: duckdb.DuckDBPyRelation, schema: Mapping[str, Any]) -> Iterator[pl.DataFrame]:
+    """What a query finds, a slice at a time, in the columns and types of a schema."""
     for part in found.to_arrow_reader(SLICE_ROWS):
         yield _typed(pl.DataFrame(part), schema)
 
@@ -156,7 +157,7 @@ def _take_wanted(pool: Pool, connection: duckdb.DuckDBPyConnection, cluster: str
     schema = SCHEMAS["records"]
     params: dict[str, Any] = {name: sorted(getattr(wanted, name)) for name in ("categories", "grave", "rules")}
     params["cluster"] = cluster
-    pool.add(_slices(connection.sql(f"{_select('records')} AND {_ASKED}", params=params), schema))
+    pool.add(slices(connection.sql(f"{_select('records')} AND {_ASKED}", params=params), schema))
     others = f"SELECT rowid, message FROM records WHERE cluster = $cluster {_MATTERS} AND NOT {_ASKED}"
     rows: list[pl.Series] = []
     for part in connection.sql(others, params=params).to_arrow_reader(SLICE_ROWS):
@@ -166,7 +167,7 @@ def _take_wanted(pool: Pool, connection: duckdb.DuckDBPyConnection, cluster: str
     connection.register("wanted_rows", found.to_arrow())
     told = f"{_select('records')} AND rowid IN (SELECT rowid FROM wanted_rows)"
     try:
-        pool.add(_slices(connection.sql(told, params={"cluster": cluster}), schema))
+        pool.add(slices(connection.sql(told, params={"cluster": cluster}), schema))
     finally:
         connection.unregister("wanted_rows")
 

@@ -36,14 +36,14 @@ class Pool:
         self._parts += [part.with_columns(numbers) for part in parts]
 
     def ordered(self, by: Sequence[str]) -> pl.DataFrame:
-        """All rows in order, nulls first; the pool is used up."""
+        """All rows in order, nulls first, without keys as they came; the pool is used up."""
         if not self._parts:
             return pl.DataFrame(schema=self._schema)
         rows = pl.concat(self._parts, rechunk=True)
         self._parts = []
         texts = self._known.to_series()
         codes = rows.select(pl.col(self._texts).to_physical())
-        order = _order(rows.select(by), texts)
+        order = _order(rows.select(by), texts) if by else pl.int_range(rows.height, eager=True)
         rest = rows.drop(self._texts)
         del rows
         columns = {name: rest.drop_in_place(name).gather(order) for name in rest.columns}
