@@ -102,6 +102,7 @@ def investigate(
     """Derive everything from the facts alone: no clock, no files, the same result for the same facts."""
     causes = catalogue or load_catalogue()
     world = _world(facts, causes, settings)
+    facts = world.facts
     losses = build_failures(world.intervals, world.data_end)
     # What only failures are told by is in these now.
     world = replace(world, intervals=world.intervals.drop(_OF_FAILURES))
@@ -149,8 +150,16 @@ def _world(facts: ClusterFacts, causes: Catalogue, settings: SessionSettings) ->
     planned = PlannedWork(facts, data_end)
     missing = find_missing(facts, book, observations)
     return World(
-        facts, book, groups, nodes, sizes, intervals, planned, data_end, _printed(observations), missing, configured,
-        causes.patterns,
+        _lean(facts), book, groups, nodes, sizes, intervals, planned, data_end, _printed(observations), missing,
+        configured, causes.patterns,
+    )  # fmt: skip
+
+
+def _lean(facts: ClusterFacts) -> ClusterFacts:
+    """The facts without the columns that sessions alone are made of."""
+    return replace(
+        facts, states=facts.states.drop("state", "bgp_state", "last_error", "since"),
+        records=facts.records.drop("pod", "protocol", "peers"),
     )  # fmt: skip
 
 

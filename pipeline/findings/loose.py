@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import polars as pl
 
@@ -17,6 +18,7 @@ from pipeline.findings.catalogue import Cause
 from pipeline.findings.incidents import Incident, content_id
 from pipeline.findings.planned import PlannedWork
 from pipeline.sessions.facts import ClusterFacts
+from pipeline.sessions.pooled import in_order
 
 GAP = timedelta(minutes=10)
 """Records of one kind that lie further apart are two incidents."""
@@ -57,8 +59,9 @@ _GR_PENDING = r"restart recovery in progress|graceful restart in progress"
 _ORDERLY = r"^(Shutdown completed|Shutting down|Shutdown requested|Received SIGTERM)"
 
 
-_KEPT = ["row", "ts", "node", "component", "message", "category", "source_path", "byte_offset"]
+_HELD = ["row", "ts", "node", "component", "message", "source_path"]
 """What an incident keeps of its records: the rest is found by their numbers."""
+_KEPT = [*_HELD, "byte_offset"]
 LINE = ["source_path", "byte_offset", "ts"]
 """What a line is known by. Its place alone is not enough: a file that is cut and begun anew keeps its name."""
 
@@ -74,8 +77,7 @@ def build_loose_incidents(facts: ClusterFacts, numbered: pl.DataFrame, planned: 
         >= pl.col("category").replace_strict(least, default=len(_RANK), return_dtype=pl.Int8)
     )  # fmt: skip
     grave = _untold(numbered.lazy().filter(enough).select("row", *LINE).collect(), facts.states)
-    known = numbered.select(_KEPT)
-    kinds = known["category"].gather(grave)
+    known, kinds = numbered.select(_KEPT), numbered["category"].gather(grave)
     last = _last_told(facts)
     for category in kinds.unique(maintain_order=True).to_list():
         records = known[grave.filter(kinds == category)]
@@ -187,10 +189,11 @@ def _without_startup(records: pl.DataFrame, planned: PlannedWork) -> pl.DataFram
 
 
 def _stretches(records: pl.DataFrame) -> Iterable[pl.DataFrame]:
-    ordered = records.sort("ts", "source_path", "byte_offset", nulls_last=False)
+    ordered = in_order(records, ["ts", "source_path", "byte_offset"]).select(_HELD)
     apart = (pl.col("ts") - pl.col("ts").shift(1) > GAP).fill_null(False)
-    numbered = ordered.with_columns(_no=apart.cum_sum())
-    return [part.drop("_no") for part in numbered.partition_by("_no", maintain_order=True)]
+    begins = ordered.select(apart.arg_true()).to_series().to_list()
+    # neighbours: no part is a copy
+    return [ordered[first:last] for first, last in pairwise([0, *begins, ordered.height]) if first < last]
 
 
 def _incident(

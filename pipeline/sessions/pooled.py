@@ -60,8 +60,10 @@ def in_order(frame: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
     Texts are sorted once each: a sort by several keys would write all of them out for every row.
     """
     texts = [name for name in by if frame.schema[name] == pl.String]
-    known = pl.concat([frame[name].alias("") for name in texts]).drop_nulls().unique().sort() if texts else None
-    keys = frame.select(by).with_columns(pl.col(texts).cast(pl.Enum(known)).to_physical()) if texts else frame
+    keys = frame.select(by)
+    if texts:
+        known = pl.concat([frame[name].alias("") for name in texts]).drop_nulls().unique().sort()
+        keys = keys.with_columns(pl.col(texts).cast(pl.Enum(known)).to_physical())
     order = keys.select(pl.arg_sort_by(by, nulls_last=False, maintain_order=True)).to_series()
     return frame if order.is_sorted() else frame[order]
 
