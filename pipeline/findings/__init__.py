@@ -6,7 +6,8 @@ findings as objects. Reports are in :mod:`pipeline.findings.report`.
 
 from __future__ import annotations
 
-from pipeline.findings.analyse import Analysis, Finding, analyse, investigate
+from pipeline.findings.analyse import Analysis, analyse, investigate
 from pipeline.findings.catalogue import load_catalogue
+from pipeline.findings.derived import Finding
 
 __all__ = ["Analysis", "Finding", "analyse", "investigate", "load_catalogue"]

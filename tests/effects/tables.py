@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from pipeline.findings.analyse import SCHEMAS
+from pipeline.findings.derived import SCHEMAS
 from pipeline.findings.groups import SCHEMA as GROUPS
 from pipeline.findings.nodes import SCHEMA as NODES
 from pipeline.findings.sizes import SCHEMA as SIZES
