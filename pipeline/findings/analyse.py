@@ -54,23 +54,27 @@ def investigate(
     """Derive everything from the facts alone: no clock, no files, the same result for the same facts."""
     causes = catalogue or load_catalogue()
     world = _world(facts, causes, settings)
-    facts = world.facts
-    losses = build_failures(world.intervals, world.data_end)
-    # What only failures are told by is in these now.
-    world = replace(world, intervals=world.intervals.drop(_OF_FAILURES))
+    # The texts of intervals are for failures alone: they go with the whole ones.
+    facts, whole = world.facts, world.intervals
+    world = replace(world, intervals=whole.drop(_OF_FAILURES))
+    # Incidents of records first: they need much memory for a moment, and the failures are not there yet.
+    loose = [
+        _finding(incident, world, causes) for incident in build_loose_incidents(facts, world.records, world.planned)
+    ]
+    losses = build_failures(whole, world.data_end)
+    del whole
     bundler = Bundler(facts.cluster, losses, world.groups, world.planned)
     findings = _joined([_finding(incident, world, causes) for incident in bundler.incidents()], world, causes, bundler)
     absent = build_absent_incidents(facts.cluster, world.missing, world.groups)
     findings += [_finding(incident, world, causes) for incident in absent]
-    loose = [
-        _finding(incident, world, causes) for incident in build_loose_incidents(facts, world.records, world.planned)
-    ]
     for finding in (loose[k] for k in origins_first([(f.incident, f.best.cause, f.best.confidence) for f in loose])):
         known = [(f.incident, f.best.cause) for f in findings]
         if not is_explained(finding.incident, finding.best.cause, known):
             findings.append(finding)
     findings += _quiet(facts, world, causes, findings)
     ordered = sorted(findings, key=_order)
+    # The questions are answered: records, and what was found in them, give way to the tables.
+    world, facts = replace(world, facts=replace(facts, records=facts.records.clear())), ClusterFacts()
     return Analysis(tuple(ordered), tuple(world.groups), derived_tables(world, ordered, causes.version, settings))
 
 
