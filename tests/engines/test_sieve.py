@@ -35,6 +35,8 @@ SAYINGS = [
     *(GO.replace("{level}", level) + "felix/{f}.go {n}: Loop took {n} ms" for level in ("INFO", "WARNING") for f in "ab"),
     GO.replace("{level}", "INFO") + "felix/calc_graph.go 4{n}: Local endpoint updated id={n}",
     GO.replace("{level}", "INFO") + "felix/l3_routes.go 7: Local endpoint updated id={n}",
+    GO.replace("{level}", "WARNING") + "felix/l3_route_resolver.go {n}: Unable to create route for IP; IP={n}",
+    GO.replace("{level}", "INFO") + "confd/v3_{n}.go 7: Loop took {n} ms",
     GO.replace("{level}", "INFO") + "confd/client.go {n}: Recompute BGP peerings: HostBGPConfig(node={n}) updated",
     GO.replace("{level}", "INFO") + "client.go 995: Recompute BGP peerings: HostBGPConfig(node={n}) updated",
     "2024-12-18 07:00:00.00x [INFO][9] felix/a.go 1: No stamp {n}",

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.engines.sieve import Sieve
+from pipeline.engines.kinds import Kinds
 from pipeline.grammar import load_ruleset
 from pipeline.native.library import available
 from pipeline.native.wordings import NO_HEAD, NO_WORDING, SURELY_FOUR, TELLING, Wordings
@@ -27,11 +27,11 @@ def test_lines_of_one_wording_have_one_shape(lines: list[str], varied: object) -
     other = ["".join(str(varied.randrange(10)) if char.isdigit() else char for char in line) for line in lines]  # type: ignore[attr-defined]
     both = lines + other
     found, seen, _ = scanned([(STAMP + line).encode() for line in both])
-    sieve = Sieve(RULESET, (), (), 1)
+    unsure = Kinds(RULESET, frozenset(), frozenset()).unsure
     keys = RULESET.shape_keys(pl.Series(both, dtype=pl.String), trimmed=True).to_list()
     by_wording: dict[int, str] = {}
     for number, key, said in zip(found.wording.tolist(), keys, found.said.tolist(), strict=True):
-        if number != NO_WORDING and not said & TELLING and not sieve._unsure.search(seen.text(number)):
+        if number != NO_WORDING and not said & TELLING and not unsure.search(seen.text(number)):
             assert by_wording.setdefault(number, key) == key
 
 
