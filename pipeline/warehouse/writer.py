@@ -139,7 +139,9 @@ class Warehouse:
         try:
             yield
         finally:
-            self.connection.execute("SET memory_limit = ?", [before])
+            # refused while more is in use, or after an error that ended the database: neither undoes what was done
+            with contextlib.suppress(duckdb.Error):
+                self.connection.execute("SET memory_limit = ?", [before])
 
     @property
     def change_seq(self) -> int:
