@@ -71,17 +71,12 @@ def _seen(con: duckdb.DuckDBPyConnection, load_id: int, container: int, frame: p
     timed = frame.filter(pl.col("mark") > 0).with_columns(nth=pl.col("row").cum_count().over("mark"))
     if timed.is_empty():
         return pl.Series("old", [False] * frame.height)
-    con.register("marks", timed.to_arrow())
-    try:
-        old = con.sql(_KNOWN, params={"container": container}).pl()
-    finally:
-        con.unregister("marks")
+    # found by the queries under its name: what is registered stays in memory until the load ends
+    marks = timed.to_arrow()
+    old = con.sql(_KNOWN, params={"container": container}).pl()
     timed = timed.join(old.select(pl.col("row").cast(pl.UInt32), "old"), on="row")
-    con.register("marks", timed.to_arrow())
-    try:
-        con.execute(_ADD, {"load": load_id, "container": container})
-    finally:
-        con.unregister("marks")
+    marks = timed.to_arrow()  # noqa: F841
+    con.execute(_ADD, {"load": load_id, "container": container})
     return frame.join(timed.select("row", "old"), on="row", how="left", maintain_order="left")["old"].fill_null(False)
 
 

@@ -13,11 +13,11 @@ from pipeline.errors import DependencyError
 PATH = Path(__file__).with_name("_scan.so")
 _VERSION = 2  # of what scan.c and the modules around it agree on
 _POINTER, _NUMBER = ctypes.c_void_p, ctypes.c_int64
-_FUNCTIONS = {
-    "peerscope_lines": (_POINTER, _NUMBER, _POINTER, _POINTER, _NUMBER, _POINTER),
-    "peerscope_scan": (_POINTER, _NUMBER, _POINTER, _POINTER, _NUMBER, _POINTER, _POINTER, _POINTER),
-    "peerscope_bodies": (_POINTER, _NUMBER, _POINTER, _POINTER, _POINTER),
-    "peerscope_count": (_POINTER, _NUMBER, _POINTER, _POINTER, _NUMBER, _POINTER),
+_FUNCTIONS = {  # what they return, and what they are given
+    "peerscope_lines": (_NUMBER, _POINTER, _NUMBER, _POINTER, _POINTER, _NUMBER, _POINTER),
+    "peerscope_scan": (None, _POINTER, _NUMBER, _POINTER, _POINTER, _NUMBER, _POINTER, _POINTER, _POINTER),
+    "peerscope_bodies": (None, _POINTER, _NUMBER, _POINTER, _POINTER, _POINTER),
+    "peerscope_count": (_NUMBER, _POINTER, _NUMBER, _POINTER, _POINTER, _NUMBER, _POINTER),
 }
 
 
@@ -42,9 +42,9 @@ def _load() -> ctypes.CDLL | None:
             return None
     except (OSError, ValueError):
         return None
-    for name, arguments in _FUNCTIONS.items():
+    for name, (result, *arguments) in _FUNCTIONS.items():
         function = getattr(found, name)
-        function.argtypes, function.restype = arguments, _NUMBER
+        function.argtypes, function.restype = arguments, result
     return found
 
 
