@@ -45,7 +45,7 @@ class Desk:
         self.load, self.memory, self.archive = load, memory, archive
         self.options, self.settings, self.summary = options, settings, summary
         self.known, self.sizes = set(known), set(known.values())
-        self.handout = Handout(workers)
+        self.handout = Handout(workers, settings.item_bytes)
         self.collector = Collector(load, summary, self.refuse)
         self.new_digest = hash_of(load.connection)
         given = options.node is not None

@@ -6,6 +6,7 @@ Facts are taken in the order in which items were handed out, so nothing depends 
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -15,10 +16,12 @@ from pathlib import Path
 from typing import Protocol
 
 from pipeline.engines.items import Parsed, Part
+from pipeline.errors import SpaceError
 
 # Items that may wait for each process: enough that none is idle, few enough that memory is bounded.
 AHEAD = 2
 _SHARED = Path("/dev/shm")  # noqa: S108 - spool files are made there with names of their own
+LINE_END = b"\n"
 
 
 class Parsers(Protocol):
@@ -33,15 +36,44 @@ class Parsers(Protocol):
         """End what was started."""
 
 
-class Handout:
-    """The items under way, and the files through which long ones go to another process."""
+class Spool:
+    """A file through which the long parts of one item go, cheaper than a pipe.
 
-    def __init__(self, workers: Parsers) -> None:
+    Each ends with an end of line there, so they can be read as one text.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._end = 0
+
+    def add(self, part: Part, data: bytes | memoryview) -> Part:
+        """The part with its bytes in the file; SpaceError when they find no room."""
+        place, size = self._end, len(data)
+        try:
+            with Path(self.path).open("r+b", buffering=0) as file:
+                file.seek(place)
+                written = 0
+                while written < size:
+                    written += file.write(data[written:])
+                self._end += size
+                if data[-1:] != LINE_END:
+                    self._end += file.write(LINE_END)
+        except OSError as exc:
+            raise SpaceError(
+                f"{self.path}: {exc.strerror or exc}, while {part.path} was handed to a parsing process; nothing was "
+                "written. Set TMPDIR to a folder with some hundred megabytes free, or lower item_bytes"
+            ) from exc
+        return replace(part, data=None, spool=self.path, spool_at=place, spool_bytes=size)
+
+
+class Handout:
+    """The items under way, of at most some ``item_bytes``, and the files through which long ones are handed out."""
+
+    def __init__(self, workers: Parsers, item_bytes: int) -> None:
         self._workers = workers
         self._waiting: deque[Callable[[], None]] = deque()
-        self._spool = tempfile.TemporaryDirectory(
-            prefix="peerscope-", dir=_SHARED if os.access(_SHARED, os.W_OK) else None
-        )
+        folder = _spool_folder((workers.count * AHEAD + 1) * item_bytes)
+        self._spool = tempfile.TemporaryDirectory(prefix="peerscope-", dir=folder)
         # files are used again: to overwrite memory takes a fraction of the time that getting it takes
         self._free: list[str] = []
         self._files = 0
@@ -68,16 +100,13 @@ class Handout:
         while self._waiting:
             self._waiting.popleft()()
 
-    def spooled(self, part: Part, data: bytes | memoryview, beside: Part | None = None) -> Part:
-        """The part with its bytes in a file, cheaper than through a pipe; behind those of another part of the item."""
-        if beside is not None and beside.spool is not None:
-            path, place = beside.spool, beside.spool_at + beside.spool_bytes
-        else:
-            path, place = self._free.pop() if self._free else self._new_file(), 0
-        with Path(path).open("r+b", buffering=0) as file:
-            file.seek(place)
-            size = file.write(data)
-        return replace(part, data=None, spool=path, spool_at=place, spool_bytes=size)
+    def spool(self) -> Spool:
+        """A file for the parts of one item."""
+        return Spool(self._free.pop() if self._free else self._new_file())
+
+    def spooled(self, part: Part, data: bytes) -> Part:
+        """A part that is an item of its own, with its bytes in a file."""
+        return self.spool().add(part, data)
 
     def _new_file(self) -> str:
         self._files += 1
@@ -88,3 +117,14 @@ class Handout:
     def close(self) -> None:
         """Remove what was spooled."""
         self._spool.cleanup()
+
+
+def _spool_folder(size: int) -> Path | None:
+    """Where spool files lie: in memory when there is room for twice as much, as items may be larger than is asked.
+
+    A container often has 64 MB there; None stands for the usual folder of temporary files.
+    """
+    try:
+        return _SHARED if shutil.disk_usage(_SHARED).free >= 2 * size and os.access(_SHARED, os.W_OK) else None
+    except OSError:
+        return None

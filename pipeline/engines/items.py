@@ -7,7 +7,8 @@ are read by the process itself from a plain file: so no source needs to be in me
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+import mmap
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ from pipeline.engines.ranges import context_bytes
 from pipeline.grammar import Ruleset
 from pipeline.settings import Settings
 from pipeline.sources.identify import SNIFF_BYTES, Identity, identify
+from pipeline.sources.lines import Bytes
 from pipeline.sources.paths import Names
 from pipeline.sources.remote import open_input
 from pipeline.sources.windows import read_window
@@ -93,9 +95,17 @@ def _from_ipc(data: bytes) -> pl.DataFrame:
     return frame
 
 
-def run_item(parts: Sequence[Part], ruleset: Ruleset, settings: Settings) -> Parsed:
-    """Read, parse and shape one work item: a pure function of the bytes of its parts."""
-    pieces = [_piece(part, settings) for part in parts]
+def run_item(
+    parts: Sequence[Part],
+    ruleset: Ruleset,
+    settings: Settings,
+    unspool: Callable[[Part], Bytes] | None = None,
+) -> Parsed:
+    """Read, parse and shape one work item: a pure function of the bytes of its parts.
+
+    ``unspool`` has the bytes of spooled parts (``spooled_bytes`` when None).
+    """
+    pieces = [_piece(part, settings, unspool or spooled_bytes) for part in parts]
     readable = [piece for piece in pieces if piece.identity.family != "binary"]
     facts = parse(readable, ruleset, settings)
     if parts[0].archive is not None:
@@ -120,30 +130,28 @@ def _paths(parts: Sequence[Part]) -> pl.DataFrame:
     ).unique("src")
 
 
-def _piece(part: Part, settings: Settings) -> Piece:
+def _piece(part: Part, settings: Settings, unspool: Callable[[Part], Bytes]) -> Piece:
     names = part.names
     piece = Piece(
         part.src, part.path, part.identity or NOTHING, b"", part.offset, names.node, names.pod, names.container,
         names.service, part.tz, part.reference, part.begin, part.end, part.tail,
     )  # fmt: skip
-    if part.spool is not None:
-        data = spooled_bytes(part)
-    elif part.data is not None:
-        data = part.data
-    else:
-        context = context_bytes(settings.record_bytes, settings.neighbour_bytes)
-        try:
-            with open_input(part.path, part.size) as stream:
-                window = read_window(
-                    stream, part.begin, part.end or part.size, part.size, context, settings.line_bytes, part.floor
-                )
-        except OSError as exc:  # it was moved away, or cannot be had: whoever wanted it is told
-            return replace(piece, identity=Identity("log", UNREAD, str(exc)), offset=part.begin, end=part.begin)
-        if window is None:
-            return replace(piece, identity=part.identity or NOTHING, offset=part.begin, end=part.begin)
-        known = part.identity or identify(window.data[:SNIFF_BYTES])
-        return replace(piece, identity=known, data=window.data, offset=window.offset, end=window.end, tail=window.tail)
-    return replace(piece, data=data, identity=part.identity or identify(data[:SNIFF_BYTES]))
+    if part.spool is not None or part.data is not None:
+        data = part.data if part.data is not None else unspool(part)
+        identity = part.identity or identify(bytes(data[:SNIFF_BYTES]))
+        return replace(piece, data=data, identity=identity)
+    context = context_bytes(settings.record_bytes, settings.neighbour_bytes)
+    try:
+        with open_input(part.path, part.size) as stream:
+            window = read_window(
+                stream, part.begin, part.end or part.size, part.size, context, settings.line_bytes, part.floor
+            )
+    except OSError as exc:  # it was moved away, or cannot be had: whoever wanted it is told
+        return replace(piece, identity=Identity("log", UNREAD, str(exc)), offset=part.begin, end=part.begin)
+    if window is None:
+        return replace(piece, identity=part.identity or NOTHING, offset=part.begin, end=part.begin)
+    known = part.identity or identify(window.data[:SNIFF_BYTES])
+    return replace(piece, identity=known, data=window.data, offset=window.offset, end=window.end, tail=window.tail)
 
 
 def spooled_bytes(part: Part) -> bytes:
@@ -151,6 +159,21 @@ def spooled_bytes(part: Part) -> bytes:
     with Path(part.spool or "").open("rb", buffering=0) as file:
         file.seek(part.spool_at)
         return file.read(part.spool_bytes)
+
+
+class Mapped:
+    """The spool file of an item as memory, for whoever packs its facts before the file is used again."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, memoryview] = {}
+
+    def __call__(self, part: Part) -> memoryview:
+        """The bytes of a spooled part; those of neighbours in the file are neighbours in memory."""
+        path = part.spool or ""
+        if path not in self._files:
+            with Path(path).open("rb") as file:
+                self._files[path] = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        return self._files[path][part.spool_at : part.spool_at + part.spool_bytes]
 
 
 def _ready(facts: Facts, parts: Sequence[Part]) -> dict[str, pl.DataFrame]:

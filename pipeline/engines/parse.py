@@ -35,6 +35,7 @@ from pipeline.inventory.fingerprints import load_fingerprints
 from pipeline.settings import Settings
 from pipeline.sources.dumps import split_dump
 from pipeline.sources.identify import SNIFF_BYTES, Identity, identify
+from pipeline.sources.lines import Bytes
 
 FRAME = "(heading, border or prompt)"
 __all__ = ["BLANK", "CONTINUATION", "FRAME", "Piece", "Understood", "parse", "understand_pieces"]
@@ -58,7 +59,7 @@ class Piece:
     src: int
     path: str
     identity: Identity
-    data: bytes
+    data: Bytes
     offset: int = 0
     node: str | None = None
     pod: str | None = None
@@ -123,7 +124,7 @@ def _apart(piece: Piece) -> list[Piece]:
     if piece.identity.family != "document":
         return [piece]
     parts = []
-    for offset, data, is_log in split_dump(piece.data):
+    for offset, data, is_log in split_dump(bytes(piece.data)):
         found = identify(data[:SNIFF_BYTES]) if is_log else piece.identity
         identity = found if found.family in ("log", "document") else Identity("log", "log:text", "a log of a dump")
         parts.append(replace(piece, data=data, offset=piece.offset + offset, identity=identity))

@@ -29,7 +29,7 @@ def context_bytes(record_bytes: int, neighbour_bytes: int) -> int:
 
 def trim_piece(piece: Piece, context: int) -> Piece:
     """The piece with at most ``context`` bytes on each side of its range, cut at line ends."""
-    data, start = piece.data, 0
+    data, start = bytes(piece.data), 0
     if piece.begin - context > piece.offset:
         start = data.find(b"\n", piece.begin - context - piece.offset - 1) + 1 or len(data)
     stop = len(data)

@@ -295,8 +295,9 @@ def _json(params: Mapping[str, str]) -> str:
 
 
 def _read_one(piece: Piece) -> RowFacts:
+    data = bytes(piece.data)
     if piece.identity.family == "document":
-        return parse_documents(piece.data)
+        return parse_documents(data)
     if piece.identity.family == "config":
-        return parse_bird_config(piece.data)
-    return parse_console(piece.data, tz=zoneinfo.ZoneInfo(piece.tz), observed_at=piece.reference)
+        return parse_bird_config(data)
+    return parse_console(data, tz=zoneinfo.ZoneInfo(piece.tz), observed_at=piece.reference)

@@ -12,6 +12,7 @@ from pipeline.engines.content import read_some
 from pipeline.engines.desk import Desk
 from pipeline.engines.endings import finished, is_fresh
 from pipeline.engines.growing import Prior, goes_on
+from pipeline.engines.handout import Spool
 from pipeline.engines.items import Part
 from pipeline.engines.large import LargeSources
 from pipeline.sources.archives import Refusal
@@ -32,7 +33,7 @@ class Reading:
         self._rows: dict[int, SourceRow] = {}
         self._bytes = 0
         self._held = bytearray()
-        self._spooled: Part | None = None  # the latest one of the item
+        self._spool: Spool | None = None
 
     def recall(self, path: str, status: FileStatus) -> bool:
         """Whether the file is unchanged since it was read, and what it holds is in the warehouse."""
@@ -129,8 +130,9 @@ class Reading:
         """The part with its bytes; what is long goes to another process through a file, cheaper than a pipe."""
         if len(data) < SPOOL_BYTES:
             return replace(part, data=bytes(data))
-        self._spooled = self._desk.handout.spooled(part, data, self._spooled)
-        return self._spooled
+        if self._spool is None:
+            self._spool = self._desk.handout.spool()
+        return self._spool.add(part, data)
 
     def _finished(self, source: Source, data: memoryview) -> int:
         """How much of a small source is read now: a last line that is not finished waits."""
@@ -145,5 +147,5 @@ class Reading:
         if not self._parts:
             return
         rows, parts, size = self._rows, self._parts, self._bytes
-        self._parts, self._rows, self._bytes, self._spooled = [], {}, 0, None
+        self._parts, self._rows, self._bytes, self._spool = [], {}, 0, None
         self._desk.handout.submit(parts, size, lambda parsed: self._desk.collector.add_small(parsed, rows))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from pipeline.engines.items import run_item
+from pipeline.engines.items import Mapped, run_item
 from pipeline.engines.workers import receive, send
 from pipeline.grammar import load_ruleset
 
@@ -23,7 +23,7 @@ def main() -> None:
         except EOFError:
             return
         try:
-            send(answers, run_item(parts, ruleset, settings).packed())
+            send(answers, run_item(parts, ruleset, settings, Mapped()).packed())
         except Exception as exc:  # noqa: BLE001 - whatever it is, the other side raises it
             send(answers, exc)
 

@@ -86,16 +86,16 @@ def read_exports(
     rows: list[tuple[Any, ...]] = []
     broken: dict[int, Damage] = {}
     for chunk in chunks:
-        end = 0
+        data, end = bytes(chunk.data), 0
         try:
-            for entry in _entries(chunk.data, name):
+            for entry in _entries(data, name):
                 names = [entry.names.get(key) for key in ENTRIES.names()[7:]]
                 place = (chunk.src, entry.offset, entry.length, entry.lines)
                 rows.append((*place, entry.stamp, entry.style, entry.text, *names))
                 end = entry.offset + entry.length
         except (ValueError, LookupError, RecursionError, AttributeError, TypeError) as exc:
-            lines = chunk.data.count(b"\n", end) or 1
-            broken[chunk.src] = Damage(end, len(chunk.data) - end, lines, f"{name}: {exc}"[:200])
+            lines = data.count(b"\n", end) or 1
+            broken[chunk.src] = Damage(end, len(data) - end, lines, f"{name}: {exc}"[:200])
     frame = pl.DataFrame(rows, schema=ENTRIES, orient="row")
     stamps = [
         pl.when(pl.col("style") == style).then(parse_stamps(pl.col("stamp"), style, tz, reference))

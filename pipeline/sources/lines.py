@@ -24,6 +24,9 @@ LINES_SCHEMA = schema({"src": pl.UInt32, "offset": pl.UInt64, "length": pl.UInt3
 _BOM = b"\xef\xbb\xbf"
 _INLINE = 12  # bytes that an Arrow string view holds itself
 _LENGTHS = 0xFFFFFFFF
+_LINE_END = 10
+#: Some bytes, or a view of where they lie.
+Bytes = bytes | memoryview
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Chunk:
     """
 
     src: int
-    data: bytes
+    data: Bytes
     offset: int = 0
     tail: int = 0
 
@@ -47,7 +50,7 @@ class Text:
     with bytes that are no UTF-8 have no width, and their text, with those bytes replaced, in ``mended``.
     """
 
-    buffer: bytes
+    buffer: Bytes
     octets: np.ndarray
     src: np.ndarray
     offset: np.ndarray
@@ -97,9 +100,10 @@ def trim_lines(lines: pl.DataFrame, line_bytes: int) -> pl.DataFrame:
     return lines
 
 
-def _broken_at(data: bytes) -> list[int]:
+def _broken_at(chunk: Bytes) -> list[int]:
     """Places in lines that are no UTF-8, one in each such line."""
     found: list[int] = []
+    data = bytes(chunk)
     view, start = memoryview(data), 0
     while start < len(data):
         try:
@@ -112,35 +116,51 @@ def _broken_at(data: bytes) -> list[int]:
     return found
 
 
+def _one_text(data: Sequence[Bytes], unended: np.ndarray) -> Bytes:
+    """All of it in one buffer, each piece with an end of line; what lies so in memory is not copied."""
+    places = [np.frombuffer(piece, np.uint8).ctypes.data for piece in data]
+    stops = np.add(places, [len(piece) for piece in data]) + unended
+    owners = [piece.obj if isinstance(piece, memoryview) else None for piece in data]
+    if owners[0] is not None and all(o is owners[0] for o in owners) and np.array_equal(stops[:-1], places[1:]):
+        whole = memoryview(owners[0])
+        begin = places[0] - np.frombuffer(whole, np.uint8).ctypes.data
+        text, ends = whole[begin : begin + int(stops[-1]) - places[0]], (stops - places[0]).tolist()
+        if len(text) == ends[-1] and all(text[end - 1] == _LINE_END for end in ends):
+            return text
+    ended = [bytes(piece) + b"\n" if lacks else piece for piece, lacks in zip(data, unended, strict=True)]
+    return ended[0] if len(ended) == 1 else b"".join(ended)
+
+
 def _split(chunks: Sequence[Chunk]) -> Text:
-    ended = [chunk.data if chunk.data.endswith(b"\n") else chunk.data + b"\n" for chunk in chunks]
-    buffer = ended[0] if len(ended) == 1 else b"".join(ended)
+    unended = np.array([chunk.data[-1] != _LINE_END for chunk in chunks], np.int64)
+    buffer = _one_text([chunk.data for chunk in chunks], unended)
     octets = np.frombuffer(buffer, np.uint8)
     starts, width, plain = find_lines(octets)
     stops = np.append(starts[1:], len(octets)) - 1
     # everything below is per chunk: how many lines it has, where it begins in the buffer and in its source
-    ends = np.cumsum([len(data) for data in ended])
+    sizes = np.array([len(chunk.data) for chunk in chunks]) + unended
+    ends = np.cumsum(sizes)
     last = np.searchsorted(stops, ends - 1)
     count = np.diff(last, prepend=-1)
-    at = ends - [len(data) for data in ended]
+    at = ends - sizes
     shift = np.array([chunk.offset for chunk in chunks]) - at
     length = stops - starts + 1
-    length[last] += [chunk.tail - (len(data) - len(chunk.data)) for chunk, data in zip(chunks, ended, strict=True)]
+    length[last] += np.array([chunk.tail for chunk in chunks]) - unended
     offset = (starts + np.repeat(shift, count)).astype(np.uint64)
     begins = starts
     for chunk, first in zip(chunks, last - count + 1, strict=True):
-        if chunk.offset == 0 and chunk.data.startswith(_BOM):
+        if chunk.offset == 0 and chunk.data[: len(_BOM)] == _BOM:
             begins[first] += len(_BOM)
             width[first] -= len(_BOM)
     places = [
-        before + at
-        for before, data in zip(ends - [len(d) for d in ended], ended, strict=True)
+        before + place
+        for before, chunk in zip(at.tolist(), chunks, strict=True)
         if not plain
-        for at in _broken_at(data)
+        for place in _broken_at(chunk.data)
     ]
     mended = {}
     for row in np.searchsorted(stops, places).tolist():
-        mended[row] = buffer[begins[row] : begins[row] + width[row]].decode("utf-8", errors="replace")
+        mended[row] = str(buffer[begins[row] : begins[row] + width[row]], "utf-8", "replace")
         width[row] = 0
     return Text(
         buffer,
@@ -154,7 +174,7 @@ def _split(chunks: Sequence[Chunk]) -> Text:
     )
 
 
-def _views(buffer: bytes, octets: np.ndarray, starts: np.ndarray, width: np.ndarray) -> pa.Array:
+def _views(buffer: Bytes, octets: np.ndarray, starts: np.ndarray, width: np.ndarray) -> pa.Array:
     """Arrow string views: length, first four bytes, number of the buffer, place in it; short texts inline."""
     views = np.zeros((len(starts), 4), np.int32)
     views[:, 0] = width

@@ -55,3 +55,23 @@ def test_cutting_at_a_line_end_changes_nothing(text: str, near: int) -> None:
     cut = data.find(b"\n", near) + 1
     whole = rows(Chunk(0, data))
     assert rows(Chunk(0, data[:cut]), Chunk(0, data[cut:], cut)) == whole
+
+
+PIECES = st.lists(
+    st.sampled_from([b"a\n", b"b", b"\n", b"\xff\n", b"\xef\xbb\xbfc\r\n", "é\n".encode(), b"d\ne"]), min_size=1
+)
+
+
+@given(data=PIECES, ended=st.booleans(), owners=st.sampled_from(["one", "some", "all"]))
+def test_views_of_memory_are_read_as_copies_are(data: list[bytes], ended: bool, owners: str) -> None:
+    """Side by side with or without what ends their last lines, and in memory of their own."""
+    lacks = b"\n" if ended else b""
+    whole = b"".join(piece + (b"" if piece.endswith(b"\n") else lacks) for piece in data)
+    chunks, place = [], 0
+    for n, piece in enumerate(data):
+        own = owners == "all" or (owners == "some" and n % 2)
+        view = memoryview(bytes(piece)) if own else memoryview(whole)[place : place + len(piece)]
+        assert bytes(view) == piece
+        chunks.append(Chunk(n, view))
+        place += len(piece) + (0 if piece.endswith(b"\n") else len(lacks))
+    assert rows(*chunks) == rows(*(Chunk(n, piece) for n, piece in enumerate(data)))

@@ -1,0 +1,89 @@
+"""Spool files: what goes through them, and where they lie."""
+
+from __future__ import annotations
+
+import shutil
+from concurrent.futures import Future
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from pipeline.engines import handout
+from pipeline.engines.handout import Handout
+from pipeline.engines.items import Mapped, Parsed, Part, run_item, spooled_bytes
+from pipeline.errors import SpaceError
+from pipeline.grammar import load_ruleset
+from pipeline.settings import Settings
+from pipeline.sources.paths import names_in_path
+
+LINE = "2024-12-18T07:00:{:02d}.034480232Z stdout F bird: Mesh_10_128_1_{}: State changed to start{}"
+
+
+class Usage(NamedTuple):
+    free: int
+
+
+class Nobody:
+    """Parses nothing."""
+
+    count = 2
+
+    def submit(self, parts: object, size: int) -> Future[Parsed]:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        raise NotImplementedError
+
+
+def part_of(number: int) -> Part:
+    path = f"/logs/node-{number}/calico-node.log"
+    return Part(number, path, names_in_path(path))
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_parts_in_a_file_are_those_that_were_put_there(ended: bool) -> None:
+    texts = ["".join(LINE.format(n, k, "\n") for k in range(20)).encode() for n in range(3)]
+    data = texts if ended else [text[:-1] for text in texts]
+    out = Handout(Nobody(), 1 << 20)
+    try:
+        spool = out.spool()
+        spooled = [spool.add(part_of(n), text) for n, text in enumerate(data)]
+        assert [spooled_bytes(part) for part in spooled] == data
+        mapped = Mapped()
+        assert [bytes(mapped(part)) for part in spooled] == data
+        held = [replace(part_of(n), data=text) for n, text in enumerate(data)]
+        settings, ruleset = Settings(), load_ruleset()
+        expected = run_item(held, ruleset, settings).frames
+        found = run_item(spooled, ruleset, settings, Mapped()).frames
+        assert {n: sorted(map(repr, f.rows())) for n, f in found.items()} == {
+            n: sorted(map(repr, f.rows())) for n, f in expected.items()
+        }
+        assert expected["records"].height
+    finally:
+        out.close()
+
+
+@pytest.mark.parametrize(("free", "shared"), [(64 << 20, False), (4 << 30, True)])
+def test_spool_files_are_kept_in_memory_only_where_there_is_room(
+    free: int, shared: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(handout, "_SHARED", tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(free))
+    out = Handout(Nobody(), 48 << 20)
+    try:
+        assert Path(out.spool().path).is_relative_to(tmp_path) == shared
+    finally:
+        out.close()
+
+
+def test_a_full_disk_is_told_with_what_to_do() -> None:
+    out = Handout(Nobody(), 1 << 20)
+    try:
+        spool = out.spool()
+        spool.path = "/dev/full"
+        with pytest.raises(SpaceError, match="TMPDIR"):
+            spool.add(part_of(1), b"line\n")
+    finally:
+        out.close()
