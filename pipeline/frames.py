@@ -18,6 +18,8 @@ def schema(columns: Columns) -> pl.Schema:
 def conform(frame: pl.DataFrame, columns: pl.Schema) -> pl.DataFrame:
     """The frame with exactly the schema's columns, in order and type; absent columns are null."""
     given = frame.schema
+    if given == columns:
+        return frame
     if all(given.get(name) == kind for name, kind in columns.items()):
         return frame.select(columns.names())
     return frame.select(

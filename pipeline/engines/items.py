@@ -183,11 +183,15 @@ def _ready(facts: Facts, parts: Sequence[Part]) -> dict[str, pl.DataFrame]:
     frames = {}
     for spec in fields(facts):
         frame: pl.DataFrame = getattr(facts, spec.name)
-        frames[spec.name] = frame.with_columns(paths.gather(frame["src"] - first))
-    frames["shapes"] = with_shape_id(_shapes(frames["records"], frames["counts"]))
-    frames["records"] = with_shape_id(frames["records"]).drop("shape")
-    counts = with_shape_id(frames["counts"]).drop("shape", "rule", "category", "severity", "source_path")
-    frames["counts"] = counts
+        frames[spec.name] = frame.hstack([paths.gather(frame["src"].to_numpy() - first)])
+    # every record is counted, so these are all
+    keys = ["component", "rule", "shape"]
+    ids = with_shape_id(facts.counts.select(keys).unique())
+    shapes = _shapes(frames["records"], frames["counts"])
+    for name, frame in (("shapes", shapes), ("records", frames["records"]), ("counts", facts.counts)):
+        frames[name] = frame.join(ids, on=keys, how="left", nulls_equal=True)
+    frames["records"] = frames["records"].drop("shape")
+    frames["counts"] = frames["counts"].drop("shape", "rule", "category", "severity")
     return frames
 
 

@@ -247,18 +247,13 @@ def _log_facts(spoken: pl.DataFrame) -> pl.DataFrame:
     said = spoken.filter(named).filter(pl.col("rule").is_not_null() & (~pl.col("tabular") | event))
     # the line of the start says of which node the log is
     node = pl.coalesce("node", pl.when(pl.col("rule") == "startup.version").then(_param("node_name")))
-    facts = []
-    for name in NODE_FACT_PARAMS:
-        found = said.filter(pl.col("params").str.contains(f'"{name}"', literal=True)).select(
-            "src",
-            node=node,
-            fact=pl.lit(name),
-            value=_param(name),
-            observed_at=pl.col("ts"),
-            byte_offset=pl.col("offset"),
+    facts = [
+        said.lazy().select(
+            "src", node=node, fact=pl.lit(name), value=_param(name), observed_at="ts", byte_offset="offset"
         )
-        facts.append(conform(found, NODE_FACTS))
-    return pl.concat(facts).filter(pl.col("value").is_not_null())
+        for name in NODE_FACT_PARAMS
+    ]
+    return conform(pl.concat(facts).filter(pl.col("value").is_not_null()).collect(), NODE_FACTS)
 
 
 def _param(name: str) -> pl.Expr:

@@ -71,23 +71,26 @@ def observed(spoken: pl.DataFrame, counted: pl.DataFrame) -> pl.DataFrame:
 
 
 def tally(pieces: Sequence[Piece], understood: Understood, counted: pl.DataFrame) -> pl.DataFrame:
-    sources = pl.DataFrame({"src": sorted({piece.src for piece in pieces})}, schema={"src": pl.UInt32})
+    sums = pl.LazyFrame({"src": sorted({piece.src for piece in pieces})}, schema={"src": pl.UInt32})
     unread = pl.col("rule").is_null() & (pl.col("lines") > 0)
-    read = understood.spoken.group_by("src").agg(
-        spoken_lines=pl.col("lines").sum().cast(pl.UInt64),
-        lines_unparsed=unread.sum().cast(pl.UInt64),
-        node=pl.col("node").drop_nulls().first(),
-        pod=pl.col("pod").drop_nulls().first(),
+    read = (
+        understood.spoken.lazy()
+        .group_by("src")
+        .agg(
+            spoken_lines=pl.col("lines").sum().cast(pl.UInt64),
+            lines_unparsed=unread.sum().cast(pl.UInt64),
+            node=pl.col("node").drop_nulls().first(),
+            pod=pl.col("pod").drop_nulls().first(),
+        )
     )
-    sifted = counted.group_by("src").agg(sifted_lines=pl.col("events").sum())
-    empty = understood.silent.group_by("src").agg(silent_lines=pl.col("events").sum().cast(pl.UInt64))
-    refused = understood.rejects.group_by("src").agg(lines_rejected=pl.col("lines").sum().cast(pl.UInt64))
-    sums = sources
+    sifted = counted.lazy().group_by("src").agg(sifted_lines=pl.col("events").sum())
+    empty = understood.silent.lazy().group_by("src").agg(silent_lines=pl.col("events").sum().cast(pl.UInt64))
+    refused = understood.rejects.lazy().group_by("src").agg(lines_rejected=pl.col("lines").sum().cast(pl.UInt64))
     for part in (read, sifted, empty, refused):
-        sums = sums.join(part, on="src", how="left")
+        sums = sums.join(part, on="src", how="left", maintain_order="left")
     numbers = pl.col("spoken_lines", "sifted_lines", "silent_lines", "lines_unparsed", "lines_rejected").fill_null(0)
     sums = sums.with_columns(numbers).with_columns(records_lines=pl.col("spoken_lines") + pl.col("sifted_lines"))
     return sums.with_columns(
         lines_read=pl.col("records_lines") + pl.col("silent_lines") + pl.col("lines_rejected"),
         lines_parsed=pl.col("records_lines") + pl.col("silent_lines") - pl.col("lines_unparsed"),
-    )
+    ).collect()
