@@ -22,6 +22,7 @@ from jobs.options import (
     TextOrJson,
     Zone,
 )
+from pipeline.engines.processes import Ahead
 
 
 def run(
@@ -42,23 +43,25 @@ def run(
 
     Example: peerscope run --cluster prod /var/log/pods bundle.tar.gz
     """
-    from jobs import steps
+    alone = dry_run or engine is not EngineName.local
+    with Ahead(ctx.obj.settings, [] if alone else paths, ctx.obj.warehouse) as ahead:
+        from jobs import steps
 
-    if dry_run:
-        steps.dry_run(ctx.obj, paths, output)
-        return
-    chosen = steps.Engine.of(engine.value, spark_master, spark_conf)
-    steps.run(
-        ctx.obj,
-        paths,
-        cluster=cluster,
-        node=node,
-        tz=tz,
-        output=output,
-        overlap=overlap.value,
-        archive=archive,
-        engine=chosen,
-    )
+        if dry_run:
+            steps.dry_run(ctx.obj, paths, output)
+            return
+        steps.run(
+            ctx.obj,
+            paths,
+            cluster=cluster,
+            node=node,
+            tz=tz,
+            output=output,
+            overlap=overlap.value,
+            archive=archive,
+            engine=steps.Engine.of(engine.value, spark_master, spark_conf),
+            ahead=ahead,
+        )
 
 
 def ingest(

@@ -11,6 +11,7 @@ from typing import Any
 from jobs.console import Context, print_data, print_json
 from pipeline import steps
 from pipeline.engines.local import InputOptions, Summary, ingest
+from pipeline.engines.processes import Ahead
 from pipeline.errors import UsageError
 from pipeline.native.library import available
 from pipeline.sources.archives import Refusal
@@ -44,10 +45,12 @@ class Engine:
             raise UsageError(f"--spark-conf {wrong[0]}: no KEY=VALUE; write for example spark.executor.memory=4g")
         return cls(name, master, {key: value for key, _, value in pairs})
 
-    def ingest(self, ctx: Context, warehouse: Warehouse, paths: Sequence[str], options: InputOptions) -> Summary:
+    def ingest(
+        self, ctx: Context, warehouse: Warehouse, paths: Sequence[str], options: InputOptions, ahead: Ahead | None
+    ) -> Summary:
         """Read the paths into the warehouse."""
         if self.name == "local":
-            return ingest(warehouse, paths, options, ctx.settings, progress=_progress(ctx))
+            return ingest(warehouse, paths, options, ctx.settings, progress=_progress(ctx), ahead=ahead)
         from pipeline.engines import spark
 
         return spark.ingest(
@@ -73,12 +76,13 @@ def run(
     overlap: str = "keep",
     archive: bool = False,
     engine: Engine = LOCAL,
+    ahead: Ahead | None = None,
 ) -> None:
     """Ingest, mine, analyse and publish; prints what was done."""
     options = InputOptions(cluster, node, tz, overlap, archive)
     steps.check_zone(tz)
     with _open(ctx) as warehouse:
-        done = run_into(ctx, warehouse, paths, options, engine=engine)
+        done = run_into(ctx, warehouse, paths, options, engine=engine, ahead=ahead)
     if output == "json":
         print_json(done)
         return
@@ -95,11 +99,12 @@ def run_into(
     *,
     last: bool = True,
     engine: Engine = LOCAL,
+    ahead: Ahead | None = None,
 ) -> dict[str, Any]:
     """The steps over an open warehouse; only the ``last`` of several calls mines and publishes for all."""
     check_space(ctx.warehouse, ctx.settings.free_bytes, 0, "a load")
     steps.prepare()
-    summary = engine.ingest(ctx, warehouse, paths, options)
+    summary = engine.ingest(ctx, warehouse, paths, options, ahead)
     _report_refused(ctx, summary)
     done: dict[str, Any] = {name: value for name, value in asdict(summary).items() if name != "refused"}
     done["files_refused"] = len(summary.refused)

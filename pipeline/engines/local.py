@@ -9,8 +9,9 @@ from pipeline.engines.collect import InputOptions, Summary
 from pipeline.engines.content import Content, content_id, read_content
 from pipeline.engines.desk import Desk
 from pipeline.engines.handout import Parsers
+from pipeline.engines.processes import Ahead, processes_of
 from pipeline.engines.reading import Reading
-from pipeline.engines.workers import Workers, processes_of
+from pipeline.engines.workers import Workers
 from pipeline.errors import MissingInputError
 from pipeline.grammar import load_ruleset
 from pipeline.settings import Settings
@@ -29,13 +30,16 @@ def ingest(
     options: InputOptions,
     settings: Settings,
     progress: Progress = lambda _: None,
+    ahead: Ahead | None = None,
 ) -> Summary:
     """Read the paths into the warehouse: all of it in one transaction, known contents skipped.
+
+    ``ahead`` has parsing processes that were started before.
 
     Raises:
         MissingInputError: nothing could be read at all.
     """
-    workers = Workers(processes_of(settings), settings)
+    workers = Workers(processes_of(settings), settings, ahead)
     if not warehouse.load_ids():
         # nothing is known yet, so all of it will be read
         workers.expect(paths)

@@ -6,7 +6,7 @@ import os
 import sys
 
 from pipeline.engines.items import Mapped, run_item
-from pipeline.engines.workers import receive, send
+from pipeline.engines.processes import receive, send
 from pipeline.grammar import load_ruleset
 
 

@@ -10,6 +10,11 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pipeline.engines.processes import Ahead
+    from pipeline.settings import Settings
 
 DRAIN_MASKS = (
     (r"\b(?:\d{1,3}\.){3}\d{1,3}(?:/\d+)?\b", "IP"),
@@ -76,19 +81,26 @@ def polars_read() -> None:
 
 def peerscope_stages() -> None:
     """The whole pipeline in one process tree, with the time of each stage: warehouse first, then paths."""
+    from pipeline.engines.processes import Ahead
+    from pipeline.settings import load_settings
+
+    folder, *paths = sys.argv[1:]
+    chosen, _ = load_settings()
+    with Ahead(chosen, paths, Path(folder)) as ahead:
+        _stages(folder, paths, chosen, ahead)
+
+
+def _stages(folder: str, paths: list[str], chosen: Settings, ahead: Ahead) -> None:
     from dataclasses import asdict
 
     from pipeline import steps
     from pipeline.engines.local import InputOptions, ingest
-    from pipeline.settings import load_settings
     from pipeline.warehouse.writer import Warehouse
 
-    folder, *paths = sys.argv[1:]
-    chosen, _ = load_settings()
     with Warehouse.open(folder, memory_limit=chosen.database_memory) as warehouse:
         times = {}
         clock = time.perf_counter()
-        summary = ingest(warehouse, paths, InputOptions(cluster="bench"), chosen)
+        summary = ingest(warehouse, paths, InputOptions(cluster="bench"), chosen, ahead=ahead)
         stages: dict[str, Callable[[], object]] = {
             "ingest": lambda: None,
             "mine": lambda: steps.mine(warehouse, chosen),
@@ -100,5 +112,5 @@ def peerscope_stages() -> None:
             now = time.perf_counter()
             times[name], clock = round(now - clock, 2), now
         kept = warehouse.connection.sql("SELECT count(*) FROM records").fetchall()[0][0]
-    told = {name: value for name, value in asdict(summary).items() if name.startswith("lines")}
+        told = {name: value for name, value in asdict(summary).items() if name.startswith("lines")}
     print({"stages": times, "kept": kept, **told})
