@@ -32,6 +32,7 @@ class Ruleset:
     def __init__(self, grammar: Grammar) -> None:
         self._grammar = grammar
         self._known: dict[tuple[str, str], int] = {}
+        self._needed_of: dict[str, Needed] = {}
         self._by_id = {rule.id: rule for rule in grammar.rules}
 
     @property
@@ -162,8 +163,9 @@ class Ruleset:
         found = dict.fromkeys(pairs, _NO_RULE)
         for family in dict.fromkeys(family for family, _ in pairs):
             shapes = [shape for name, shape in pairs if name == family]
-            possible: set[int] = set().union(*map(self._needed.may_match, shapes))
-            order = [n for n in self._grammar.families.get(family, ()) if n in possible]
+            ordered = self._grammar.families.get(family, ())
+            possible: set[int] = set().union(*map(self._needed(family).may_match, shapes))
+            order = [number for place, number in enumerate(ordered) if place in possible]
             # All rules at once: Polars compiles and runs them side by side, and shapes are few.
             asked = {str(n): pl.col("shape").str.contains(self.rules[n].shape_pattern) for n in order}
             hits = pl.DataFrame({"shape": shapes}, {"shape": pl.String}).select(**asked)
@@ -171,9 +173,12 @@ class Ruleset:
                 found.update(((family, shapes[i]), number) for i in hits[str(number)].arg_true())
         return found
 
-    @cached_property
-    def _needed(self) -> Needed:
-        return Needed([rule.shape_pattern for rule in self.rules])
+    def _needed(self, family: str) -> Needed:
+        """What the rules of a family need, in their order; most runs see few families."""
+        if family not in self._needed_of:
+            ordered = self._grammar.families.get(family, ())
+            self._needed_of[family] = Needed([self.rules[number].shape_pattern for number in ordered])
+        return self._needed_of[family]
 
     def _remember(self, found: dict[tuple[str, str], int]) -> None:
         if len(self._known) + len(found) > _REMEMBERED:
