@@ -15,6 +15,7 @@ import polars as pl
 from pipeline.effects.losses import PAIR, losses_of, merged, observed_stretches, with_incidents
 from pipeline.findings.columns import coded
 from pipeline.sessions.facts import TIME
+from pipeline.sessions.pooled import NAME, as_names, as_texts
 
 SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "cluster": pl.String, "group_name": pl.String, "role": pl.String, "size": pl.UInt32,
@@ -35,9 +36,9 @@ Tables = Mapping[str, pl.DataFrame]
 INTERVALS = "session_intervals"
 INPUTS = (INTERVALS, "bgp_groups", "group_sizes", "nodes", "incidents")
 INTERVAL_COLUMNS: dict[str, Any] = {
-    **dict.fromkeys(("cluster", "node", "protocol", "peer", "peer_node", "state", "category"), pl.String),
+    **dict.fromkeys(("cluster", "node", "protocol", "peer", "peer_node", "state", "category"), NAME),
     **dict.fromkeys(("started_at", "ended_at", "seen_from"), TIME),
-    **dict.fromkeys(("how_started", "how_ended"), pl.String),
+    **dict.fromkeys(("how_started", "how_ended"), NAME),
 }
 """What is asked of the intervals."""
 
@@ -53,7 +54,7 @@ def build_exposure(tables: Tables) -> pl.DataFrame:
     ``calico_version`` is the client's.
     """
     tables = {name: _utc(tables[name]) for name in INPUTS}
-    stretches = observed_stretches(tables.pop(INTERVALS))
+    stretches = observed_stretches(as_names(tables.pop(INTERVALS)))
     places = _places(stretches, tables["bgp_groups"])
     if places.is_empty():
         return pl.DataFrame(schema=SCHEMA)
@@ -85,7 +86,7 @@ def _places(stretches: pl.DataFrame, groups: pl.DataFrame) -> pl.DataFrame:
 
     A session has one group at all times: that which had it last.
     """
-    pairs = stretches.select(*PAIR, "cluster", "near", "far").unique(PAIR)
+    pairs = as_texts(stretches.select(*PAIR, "cluster", "near", "far").unique(PAIR))
     turned = pairs.filter(pl.col("near") != pl.col("far")).select(*PAIR, "cluster", near="far", far="near")
     ways = pl.concat([pairs, turned])
     named = groups.with_columns(until=pl.col("valid_to").fill_null(_OPEN))

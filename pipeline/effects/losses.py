@@ -125,7 +125,7 @@ def losses_of(stretches: pl.DataFrame) -> pl.DataFrame:
     since = stretches.group_by([*PAIR, "near"]).agg(pl.col("start").min())
     both = since.group_by(PAIR).agg(both_since=pl.col("start").max())
     risen = stretches.filter(pl.col("state") == UP).group_by(PAIR).agg(first_up=pl.col("start").min())
-    seen = (runs.pieces["how_started"] != "unobserved").fill_null(False).to_numpy()
+    seen = (~runs.pieces["how_started"].is_in(["unobserved"])).fill_null(False).to_numpy()
     found = runs.frame.rename({"end": "until"}).with_columns(
         last=runs.moments(np.maximum.reduceat(micros(runs.pieces["last"]), runs.first)),
         seen=pl.Series(np.logical_or.reduceat(seen, runs.first)), **_told(runs),

@@ -25,9 +25,8 @@ from pipeline.findings.wanted import wanted
 from pipeline.findings.world import World
 from pipeline.sessions.addresses import build_address_book
 from pipeline.sessions.facts import ClusterFacts, load_cluster
-from pipeline.sessions.intervals import build_intervals
-from pipeline.sessions.observations import SNAPSHOTS, build_observations
 from pipeline.sessions.settings import DEFAULTS, SessionSettings
+from pipeline.sessions.speakers import build_sessions
 
 
 @dataclass(frozen=True)
@@ -96,17 +95,17 @@ def _quiet(facts: ClusterFacts, world: World, causes: Catalogue, findings: list[
 
 def _world(facts: ClusterFacts, causes: Catalogue, settings: SessionSettings) -> World:
     book = build_address_book(facts)
-    observations = build_observations(facts, book, settings)
-    intervals = build_intervals(facts, observations, settings)
+    sessions = build_sessions(facts, book, settings)
+    intervals = sessions.intervals
     data_end = _data_end(facts, intervals)
     groups = build_groups(facts, book, intervals)
     configured = configured_peers(facts)
     nodes = build_nodes(facts, book, {name for group in groups for name in group.reflectors})
-    sizes = build_sizes(facts.cluster, groups, observations, intervals, nodes, md5_protocols(configured))
+    sizes = build_sizes(facts.cluster, groups, sessions.tables, intervals, nodes, md5_protocols(configured))
     planned = PlannedWork(facts, data_end)
-    missing = find_missing(facts, book, observations)
+    missing = find_missing(facts, book, sessions)
     return World(
-        _lean(facts), book, groups, nodes, sizes, intervals, planned, data_end, _printed(observations), missing,
+        _lean(facts), book, groups, nodes, sizes, intervals, planned, data_end, _printed(sessions.tables), missing,
         configured, causes.patterns,
     )  # fmt: skip
 
@@ -119,10 +118,9 @@ def _lean(facts: ClusterFacts) -> ClusterFacts:
     )  # fmt: skip
 
 
-def _printed(observations: pl.DataFrame) -> pl.DataFrame:
+def _printed(tables: pl.DataFrame) -> pl.DataFrame:
     """Where status tables stand. All else that was observed is in the intervals, and is let go of."""
-    by_table = pl.col("observed_by").is_in(SNAPSHOTS) & pl.col("ts").is_not_null()
-    return observations.lazy().filter(by_table).select("speaker", "ts", "source_path", "byte_offset").collect()
+    return tables.filter(pl.col("ts").is_not_null()).select("speaker", "ts", "source_path", "byte_offset")
 
 
 def _data_end(facts: ClusterFacts, intervals: pl.DataFrame) -> datetime | None:

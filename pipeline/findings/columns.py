@@ -14,6 +14,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from pipeline.sessions.pooled import places
+
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
@@ -45,6 +47,9 @@ class Coded:
 
 def coded(texts: pl.Series) -> Coded:
     """The texts of a column as numbers, in the order of the texts."""
+    if isinstance(texts.dtype, pl.Categorical):
+        place = places(texts).cast(pl.Int64).fill_null(-1).to_numpy() + 1
+        return Coded(place, [None, *texts.drop_nulls().unique().sort().to_list()])
     values = texts.drop_nulls().unique().sort()
     if values.is_empty():
         return Coded(np.zeros(len(texts), np.int64), [None])

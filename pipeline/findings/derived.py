@@ -15,14 +15,15 @@ from pipeline.findings.world import World
 from pipeline.sessions.addresses import pods_to_nodes
 from pipeline.sessions.coverage import build_coverage
 from pipeline.sessions.facts import TIME
+from pipeline.sessions.pooled import NAME
 from pipeline.sessions.settings import SessionSettings
 
 _TEXT = pl.String
 SCHEMAS: dict[str, dict[str, Any]] = {
     "session_intervals": {
-        "cluster": _TEXT, "node": _TEXT, "protocol": _TEXT, "peer": _TEXT, "peer_node": _TEXT, "state": _TEXT,
-        "category": _TEXT, "started_at": TIME, "ended_at": TIME, "how_started": _TEXT, "how_ended": _TEXT,
-        "reason": _TEXT, "seen_from": TIME,
+        "cluster": NAME, "node": NAME, "protocol": NAME, "peer": NAME, "peer_node": NAME, "state": NAME,
+        "category": NAME, "started_at": TIME, "ended_at": TIME, "how_started": NAME, "how_ended": NAME,
+        "reason": NAME, "seen_from": TIME,
     },
     "incidents": {
         "incident_id": _TEXT, "cluster": _TEXT, "group_name": _TEXT, "category": _TEXT, "severity": _TEXT,
@@ -30,8 +31,8 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         "cause": _TEXT, "confidence": pl.Float64, "planned": pl.Boolean,
     },
     "incident_sessions": {
-        "cluster": _TEXT, "incident_id": _TEXT, "node": _TEXT, "protocol": _TEXT, "peer": _TEXT, "peer_node": _TEXT,
-        "category": _TEXT, "started_at": TIME, "ended_at": TIME, "last_error": _TEXT, "source_path": _TEXT,
+        "cluster": NAME, "incident_id": NAME, "node": NAME, "protocol": NAME, "peer": NAME, "peer_node": NAME,
+        "category": NAME, "started_at": TIME, "ended_at": TIME, "last_error": NAME, "source_path": NAME,
         "byte_offset": pl.UInt64,
     },
     "diagnoses": {
@@ -98,7 +99,7 @@ def _session_rows(cluster: str, findings: list[Finding]) -> pl.DataFrame:
     """One row for each loss of one end, of all incidents."""
     parts = [
         finding.incident.losses.rows(finding.incident.failures).with_columns(
-            incident_id=pl.lit(finding.incident.incident_id)
+            incident_id=pl.lit(finding.incident.incident_id, NAME)
         )
         for finding in findings if len(finding.incident.failures)
     ]  # fmt: skip
@@ -106,7 +107,7 @@ def _session_rows(cluster: str, findings: list[Finding]) -> pl.DataFrame:
         return _frame("incident_sessions", [])
     return pl.concat(parts).select(
         "incident_id", *(name for name in SCHEMAS["incident_sessions"] if name not in ("incident_id", "cluster")),
-        cluster=pl.lit(cluster),
+        cluster=pl.lit(cluster, NAME),
     ).select(pl.col(name).cast(kind) for name, kind in SCHEMAS["incident_sessions"].items())  # fmt: skip
 
 

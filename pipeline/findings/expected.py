@@ -18,7 +18,8 @@ from pipeline.findings.inventories import inventory_versions
 from pipeline.inventory.groups import ExpectedSession, expected_sessions
 from pipeline.sessions.addresses import AddressBook
 from pipeline.sessions.facts import TIME, ClusterFacts
-from pipeline.sessions.observations import GONE, SNAPSHOTS
+from pipeline.sessions.observations import GONE
+from pipeline.sessions.speakers import Sessions
 
 RENDERED = timedelta(minutes=5)
 """A peering this old is in the daemon's configuration: confd renders within seconds, start-up waits a minute."""
@@ -70,14 +71,14 @@ def expected_of(facts: ClusterFacts) -> tuple[list[ExpectedSession], datetime | 
     return expected_sessions(bodies["Node"], bodies["BGPPeer"], bodies["BGPConfiguration"]), seen, made
 
 
-def find_missing(facts: ClusterFacts, book: AddressBook, observations: pl.DataFrame) -> list[Missing]:
+def find_missing(facts: ClusterFacts, book: AddressBook, sessions: Sessions) -> list[Missing]:
     """Expected ends that were never seen, in order of node and peer; nothing without an inventory."""
     wanted, seen, made = expected_of(facts)
     if not wanted:
         return []
-    shown = _shown(observations)
-    tables = _tables(observations)
-    observed = set(observations["node"].drop_nulls()) | set(facts.observed["node"].drop_nulls())
+    shown = _shown(sessions.pairs)
+    tables = _tables(sessions.tables)
+    observed = set(sessions.pairs["node"].drop_nulls()) | set(facts.observed["node"].drop_nulls())
     found = []
     for session in wanted:
         far = {session.peer_address, session.peer_node}
@@ -107,21 +108,19 @@ def missing_frame(cluster: str, missing: Iterable[Missing]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=SCHEMA, orient="row")
 
 
-def _shown(observations: pl.DataFrame) -> dict[str, set[str]]:
+def _shown(pairs: pl.DataFrame) -> dict[str, set[str]]:
     """Far ends, by address and name, that each node was ever seen to have a session with."""
     shown: dict[str, set[str]] = {}
-    rows = observations.filter(pl.col("node").is_not_null()).select("node", "peer", "peer_node").unique()
-    for node, peer, far in rows.iter_rows():
+    for node, peer, far in pairs.filter(pl.col("node").is_not_null()).iter_rows():
         shown.setdefault(node, set()).update(name for name in (peer, far) if name)
     return shown
 
 
-def _tables(observations: pl.DataFrame) -> dict[tuple[str, bool], list[_Table]]:
+def _tables(tables: pl.DataFrame) -> dict[tuple[str, bool], list[_Table]]:
     """Full status tables of each node and family (True: IPv6), the latest first."""
-    rows = observations.filter(
-        pl.col("observed_by").is_in(SNAPSHOTS) & (pl.col("status") != GONE)
-        & pl.col("node").is_not_null() & pl.col("peer").is_not_null()
-    ).with_columns(six=pl.col("peer").str.contains(":", literal=True))  # fmt: skip
+    rows = tables.filter(
+        (pl.col("status") != GONE) & pl.col("node").is_not_null() & pl.col("peer").is_not_null()
+    ).with_columns(six=pl.col("peer").cast(pl.String).str.contains(":", literal=True))  # fmt: skip
     kind = ["node", "six", "observed_by"]
     counted = rows.group_by(*kind, "ts").agg(
         rows=pl.col("end").n_unique(),

@@ -14,6 +14,7 @@ import polars as pl
 
 from pipeline.findings.columns import NEVER, Bools, Coded, Ints, coded, micros, micros_of, span
 from pipeline.findings.losses import ENDS, NONE, Losses, most_telling
+from pipeline.sessions.pooled import NAME
 
 LATEST = datetime(9999, 1, 1, tzinfo=UTC)
 STARTUP = timedelta(seconds=90)
@@ -91,8 +92,7 @@ def build_failures(intervals: pl.DataFrame, data_end: datetime | None) -> Losses
 def _sessions(intervals: pl.DataFrame) -> tuple[list[str], tuple[Ints, Ints], Ints, Ints]:
     """The names in sessions, the unordered pairs of them, in order; for each stretch its pair and its speaker."""
     far = pl.coalesce("peer_node", pl.lit("@") + pl.col("peer"), pl.lit("#") + pl.col("end"))
-    told = intervals.select("speaker", far.alias("far"))
-    both = coded(pl.concat([told["speaker"], told["far"].rename("speaker")]))
+    both = coded(pl.concat([intervals["speaker"], intervals.select(far.cast(NAME).alias("speaker")).to_series()]))
     near, other = both.codes[: intervals.height], both.codes[intervals.height :]
     low, high, width = np.minimum(near, other), np.maximum(near, other), len(both.values)
     distinct, session = np.unique(low * width + high, return_inverse=True)
@@ -112,17 +112,17 @@ def _both_since(session: Ints, is_low: Bools, started: Ints, sessions: int) -> I
 
 def _down(intervals: pl.DataFrame, session: Ints, speaker: Ints, started: Ints) -> _Stretches:
     end = coded(intervals["end"]).codes
-    is_up = (intervals["state"] == "up").to_numpy()
+    is_up = intervals["state"].is_in(["up"]).to_numpy()
     # The stretches of one end lie beside each other, so what was up before it is taken off.
     begins = np.flatnonzero(np.r_[True, (speaker[1:] != speaker[:-1]) | (end[1:] != end[:-1])])
     ups = np.cumsum(is_up)
     before = np.repeat((ups - is_up)[begins], np.diff(begins, append=len(ups)))
     is_open = (intervals["how_ended"].is_in(_LAST) | intervals["ended_at"].is_null()).fill_null(False).to_numpy()
     rows = np.arange(intervals.height)
-    goes_on = (intervals["how_started"] == "since").fill_null(False).to_numpy()
+    goes_on = intervals["how_started"].is_in(["since"]).fill_null(False).to_numpy()
     ended = micros(intervals["ended_at"])
     whole = _Stretches(rows, session, speaker, end, started, ended, is_open, ups > before, goes_on)
-    down = np.flatnonzero((intervals["state"] == "down").to_numpy())
+    down = np.flatnonzero(intervals["state"].is_in(["down"]).to_numpy())
     return whole.take(down[np.lexsort((started[down], session[down]))])
 
 
@@ -172,7 +172,7 @@ def _is_startup(
     tables = ends["how_started"].is_in(["snapshot", "since"]).fill_null(False).to_numpy()
     by_table = np.logical_or.reduceat(tables, first) & lasts
     # A single verdict is all there is: nothing tells that the node was just starting.
-    probes = np.logical_and.reduceat((ends["observed_by"] == "probe").fill_null(False).to_numpy(), first)
+    probes = np.logical_and.reduceat(ends["observed_by"].is_in(["probe"]).fill_null(False).to_numpy(), first)
     alone = probes & (began == since) & (since == until)
     was_up = (had_up | category.among(_ENDS_A_SESSION)) & (lasts | (began - since > span(SETTLING)))
     begun = np.maximum(began, since)

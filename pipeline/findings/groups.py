@@ -151,7 +151,7 @@ def _telling_ends(intervals: pl.DataFrame, configured: Container[str]) -> pl.Dat
     """
     ends = intervals.filter(pl.col("node").is_not_null() & pl.col("protocol").is_not_null())
     known = [node for node in ends["node"].unique() if node in configured]
-    direct = ~pl.col("protocol").str.starts_with("Mesh_")
+    direct = ~pl.col("protocol").cat.starts_with("Mesh_")
     first = pl.col("node").is_first_distinct() | pl.col("peer").is_first_distinct()
     mesh = ends.filter(~direct).filter(first | pl.col("node").is_in(known))
     return pl.concat([ends.filter(direct), mesh]).select("node", "protocol", "peer").unique(maintain_order=True)

@@ -18,7 +18,7 @@ from pipeline.findings.catalogue import Cause
 from pipeline.findings.incidents import Incident, content_id
 from pipeline.findings.planned import PlannedWork
 from pipeline.sessions.facts import ClusterFacts
-from pipeline.sessions.pooled import in_order
+from pipeline.sessions.pooled import NAME, in_order
 
 GAP = timedelta(minutes=10)
 """Records of one kind that lie further apart are two incidents."""
@@ -76,11 +76,11 @@ def build_loose_incidents(facts: ClusterFacts, numbered: pl.DataFrame, planned: 
         pl.col("severity").replace_strict(_RANK, default=0, return_dtype=pl.Int8)
         >= pl.col("category").replace_strict(least, default=len(_RANK), return_dtype=pl.Int8)
     )  # fmt: skip
-    grave = _untold(numbered.lazy().filter(enough).select("row", *LINE).collect(), facts.states)
-    known, kinds = numbered.select(_KEPT), numbered["category"].gather(grave)
+    grave = _untold(numbered.lazy().filter(enough).select("row", "category", *LINE).collect(), facts.states)
+    known = numbered.select(_KEPT)
     last = _last_told(facts)
-    for category in kinds.unique(maintain_order=True).to_list():
-        records = known[grave.filter(kinds == category)]
+    for category in grave["category"].unique(maintain_order=True).to_list():
+        records = known[grave.filter(pl.col("category") == category)["row"]]
         records = records.filter(~pl.col("message").fill_null("").str.contains(_ORDERLY))
         waiting = pl.col("message").fill_null("").str.contains(_WAITING[category]) if category in _WAITING else None
         quiet = records if waiting is None else pl.concat(
@@ -93,17 +93,11 @@ def build_loose_incidents(facts: ClusterFacts, numbered: pl.DataFrame, planned: 
     return sorted(found, key=lambda i: (i.started_at is not None, str(i.started_at), i.incident_id))
 
 
-def _untold(lines: pl.DataFrame, states: pl.DataFrame) -> pl.Series:
-    """The numbers of the records whose line tells nothing of a session's state."""
+def _untold(lines: pl.DataFrame, states: pl.DataFrame) -> pl.DataFrame:
+    """Row and category of the records whose line tells nothing of a session's state."""
     named = pl.col("peer").is_not_null() | (pl.col("protocol").is_not_null() & (pl.col("protocol") != "BGP"))
     told = states.lazy().filter(named).select(LINE).collect()
-    # A join writes out its keys for each row: a file's name as a number.
-    paths = pl.Enum(pl.concat([lines["source_path"], told["source_path"]]).drop_nulls().unique())
-    number = pl.col("source_path").cast(paths).to_physical()
-    found = lines.with_columns(number).join(
-        told.with_columns(number), on=LINE, how="anti", nulls_equal=True, maintain_order="left"
-    )
-    return found["row"]
+    return lines.join(told, on=LINE, how="anti", nulls_equal=True, maintain_order="left").select("row", "category")
 
 
 def build_quiet_incidents(facts: ClusterFacts, numbered: pl.DataFrame, telling: pl.DataFrame) -> list[Incident]:
@@ -176,9 +170,7 @@ def _without_startup(records: pl.DataFrame, planned: PlannedWork) -> pl.DataFram
     ]
     if not starts:
         return records
-    begun = pl.DataFrame(starts, schema={"node": pl.String, "_start": records.schema["ts"]}, orient="row").sort(
-        "_start"
-    )
+    begun = pl.DataFrame(starts, schema={"node": NAME, "_start": records.schema["ts"]}, orient="row").sort("_start")
     dated = records.filter(pl.col("ts").is_not_null()).sort("ts", maintain_order=True)
     joined = dated.join_asof(
         begun, left_on="ts", right_on="_start", by="node", strategy="nearest", check_sortedness=False

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pipeline.findings.columns import Bools, Coded, Ints, coded, numbered, used
 from pipeline.findings.names import natural
 from pipeline.sessions.facts import TIME
+from pipeline.sessions.pooled import NAME
 from pipeline.sessions.reasons import BARE, category_of
 
 Pair = tuple[str, str]
@@ -62,10 +63,10 @@ class End(NamedTuple):
 
 _ERRORS = End._fields.index("errors")
 ENDS: dict[str, Any] = {
-    "speaker": pl.String, "node": pl.String, "protocol": pl.String, "peer": pl.String, "peer_node": pl.String,
-    "category": pl.String, "started_at": TIME, "ended_at": TIME, "is_open": pl.Boolean, "how_started": pl.String,
-    "first_error": pl.String, "last_error": pl.String, "errors": pl.List(pl.String), "bgp_state": pl.String,
-    "observed_by": pl.String, "source_path": pl.String, "byte_offset": pl.UInt64,
+    "speaker": NAME, "node": NAME, "protocol": NAME, "peer": NAME, "peer_node": NAME,
+    "category": NAME, "started_at": TIME, "ended_at": TIME, "is_open": pl.Boolean, "how_started": NAME,
+    "first_error": NAME, "last_error": NAME, "errors": pl.List(NAME), "bgp_state": NAME,
+    "observed_by": NAME, "source_path": NAME, "byte_offset": pl.UInt64,
 }  # fmt: skip
 _TELLING = (
     "md5_kernel_setup_failed", "bad_peer_as", "cannot_assign_address", "resource_exhaustion", "open_error",
@@ -158,13 +159,14 @@ class Losses:
     @cached_property
     def errors(self) -> Coded:
         """The error texts of each end, as tuples."""
-        texts = self.ends["errors"]
         # A list of one empty text is another one than an empty list, so its length is part of the key.
-        key = self.ends.select(pl.format("{} {}", pl.col("errors").list.len().fill_null(0),
-                                         pl.col("errors").list.join("\x1f").fill_null(""))).to_series()  # fmt: skip
+        told = pl.col("errors").cast(pl.List(pl.String))
+        key = self.ends.select(
+            pl.format("{} {}", told.list.len().fill_null(0), told.list.join("\x1f").fill_null("")).cast(NAME)
+        ).to_series()
         joined = coded(key)
         first, codes = numbered(joined)
-        return Coded(codes, [tuple(found or ()) for found in texts.gather(first).to_list()])
+        return Coded(codes, [tuple(found or ()) for found in self.ends["errors"].gather(first).to_list()])
 
     def matches(self, pattern: str) -> NDArray[np.int8]:
         """For each list of error texts whether the pattern is found in it: 1 or 0, -1 where nobody asked yet."""
@@ -235,7 +237,7 @@ class Losses:
     def _told(self) -> pl.DataFrame:
         """The ends as the table of an incident's sessions has them."""
         texts = [end.told_error for end in self.shown]
-        last_error = pl.Series(texts, dtype=pl.String).gather(self.alike[1]) if texts else self.ends["last_error"]
+        last_error = pl.Series(texts, dtype=NAME).gather(self.alike[1]) if texts else self.ends["last_error"]
         return self.ends.select(
             "node", "protocol", "peer", "peer_node", "category", "started_at",
             "source_path", "byte_offset", ended_at=pl.when(~pl.col("is_open")).then("ended_at"), last_error=last_error,

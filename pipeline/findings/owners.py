@@ -8,6 +8,7 @@ import polars as pl
 from pipeline.findings.columns import Bools, Coded, Ints, coded
 from pipeline.findings.groups import Group
 from pipeline.findings.losses import Losses
+from pipeline.sessions.pooled import NAME
 
 _MESH_FIRST = {"mesh": 0, "reflector": 1, "external": 2}
 _MESH_LAST = {"reflector": 0, "external": 1, "mesh": 2}
@@ -40,7 +41,7 @@ def _is_mesh(losses: Losses) -> Bools:
 def _names(losses: Losses) -> tuple[Ints, Coded]:
     """The nodes and addresses of the two ends of each failure, each once: the failure, and the name."""
     told = [losses.ends[name] for name in ("node", "peer", "peer_node")]
-    speakers = pl.Series(losses.names, dtype=pl.String).str.strip_chars_start("@")
+    speakers = pl.Series(losses.names, dtype=pl.String).str.strip_chars_start("@").cast(NAME)
     told += [speakers.gather(side[losses.session]) for side in losses.sides]
     names = coded(pl.concat([texts.rename("name") for texts in told]))
     each = np.arange(len(losses))

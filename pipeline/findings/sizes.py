@@ -13,7 +13,7 @@ from pipeline.findings.groups import Group
 from pipeline.findings.limits import default_optmem_max, md5_key_limit
 from pipeline.findings.nodes import at
 from pipeline.sessions.facts import TIME
-from pipeline.sessions.observations import GONE, SNAPSHOTS, UP
+from pipeline.sessions.observations import GONE, UP
 
 SCHEMA: dict[str, Any] = {
     "ts": TIME, "cluster": pl.String, "group_name": pl.String, "reflector": pl.String,
@@ -27,7 +27,7 @@ BESIDE = timedelta(hours=1)
 def build_sizes(
     cluster: str,
     groups: Iterable[Group],
-    observations: pl.DataFrame,
+    tables: pl.DataFrame,
     intervals: pl.DataFrame,
     nodes: pl.DataFrame,
     md5_protocols: Mapping[str, frozenset[str]],
@@ -42,7 +42,7 @@ def build_sizes(
     """
     centres = [(group, hub) for group in groups for hub in (group.reflectors or ())]
     of_hub = pl.col("node").is_in([hub for _, hub in centres])
-    shown = observations.filter(of_hub)
+    shown = tables.filter(of_hub)
     counted = pl.concat([_from_tables(shown), _from_log(shown, intervals.filter(of_hub))], how="vertical_relaxed")
     rows: list[dict[str, Any]] = []
     for group, hub in centres:
@@ -79,19 +79,17 @@ def _asked_for(
         }  # fmt: skip
 
 
-def _from_tables(observations: pl.DataFrame) -> pl.DataFrame:
-    tables = observations.filter(
-        pl.col("observed_by").is_in(SNAPSHOTS) & (pl.col("status") != GONE) & pl.col("node").is_not_null()
-    )
-    counted = tables.group_by("node", "observed_by", "ts", maintain_order=True).agg(
+def _from_tables(tables: pl.DataFrame) -> pl.DataFrame:
+    listed = tables.filter((pl.col("status") != GONE) & pl.col("node").is_not_null())
+    counted = listed.group_by("node", "observed_by", "ts", maintain_order=True).agg(
         configured=pl.col("end").n_unique(), established=pl.col("end").filter(pl.col("status") == UP).n_unique()
     )
     full = pl.col("configured") * 2 >= pl.col("configured").max().over("node", "observed_by")
     return counted.filter(full).select("node", "ts", "configured", "established")
 
 
-def _from_log(observations: pl.DataFrame, intervals: pl.DataFrame) -> pl.DataFrame:
-    with_table = observations.filter(pl.col("observed_by").is_in(SNAPSHOTS)).select("node").unique()
+def _from_log(tables: pl.DataFrame, intervals: pl.DataFrame) -> pl.DataFrame:
+    with_table = tables.select("node").unique()
     logged = intervals.filter(pl.col("node").is_not_null() & pl.col("state").is_in(["up", "down"])).join(
         with_table, on="node", how="anti"
     )

@@ -235,7 +235,7 @@ class World:
     def mesh_protocols(self) -> int:
         """How many protocols of the mesh were seen."""
         names = self.facts.states["protocol"].drop_nulls().unique()
-        return int(names.str.starts_with("Mesh_").sum())
+        return int(names.cat.starts_with("Mesh_").sum())
 
     @cached_property
     def inventory(self) -> bool:

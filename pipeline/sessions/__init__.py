@@ -12,15 +12,18 @@ from pipeline.sessions.facts import ClusterFacts, load_cluster
 from pipeline.sessions.intervals import build_intervals
 from pipeline.sessions.observations import build_observations
 from pipeline.sessions.settings import DEFAULTS, SessionSettings
+from pipeline.sessions.speakers import Sessions, build_sessions
 
 __all__ = [
     "DEFAULTS",
     "AddressBook",
     "ClusterFacts",
     "SessionSettings",
+    "Sessions",
     "build_address_book",
     "build_coverage",
     "build_intervals",
     "build_observations",
+    "build_sessions",
     "load_cluster",
 ]

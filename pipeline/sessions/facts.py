@@ -14,26 +14,30 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from pipeline.sessions.pooled import SLICE_ROWS, Pool
+from pipeline.sessions.pooled import NAME, SLICE_ROWS, Pool, as_texts
 
 TIME = pl.Datetime("us", "UTC")
 _TEXT = pl.String
-_PLACE: dict[str, Any] = {"source_path": _TEXT, "byte_offset": pl.UInt64}
+_PLACE: dict[str, Any] = {"source_path": NAME, "byte_offset": pl.UInt64}
 
 SCHEMAS: dict[str, dict[str, Any]] = {
     "states": {
-        "ts": TIME, "node": _TEXT, "protocol": _TEXT, "peer": _TEXT, "state": _TEXT, "bgp_state": _TEXT,
-        "last_error": _TEXT, "observed_by": _TEXT, "since": TIME, **_PLACE,
+        "ts": TIME, "node": NAME, "protocol": NAME, "peer": NAME, "state": NAME, "bgp_state": NAME,
+        "last_error": NAME, "observed_by": NAME, "since": TIME, **_PLACE,
     },
     "records": {
-        "ts": TIME, "node": _TEXT, "pod": _TEXT, "component": _TEXT, "message": _TEXT,
-        "rule": _TEXT, "category": _TEXT, "severity": _TEXT, "protocol": _TEXT, "peer": _TEXT,
-        "peers": pl.List(_TEXT), "params": _TEXT, **_PLACE,
+        "ts": TIME, "node": NAME, "pod": NAME, "component": NAME, "message": _TEXT,
+        "rule": NAME, "category": NAME, "severity": NAME, "protocol": NAME, "peer": NAME,
+        "peers": pl.List(NAME), "params": _TEXT, **_PLACE,
     },
     "resources": {
-        "kind": _TEXT, "namespace": _TEXT, "name": _TEXT, "observed_at": TIME, "body": _TEXT, **_PLACE,
+        "kind": _TEXT, "namespace": _TEXT, "name": _TEXT, "observed_at": TIME, "body": _TEXT,
+        "source_path": _TEXT, "byte_offset": pl.UInt64,
     },
-    "node_facts": {"node": _TEXT, "fact": _TEXT, "value": _TEXT, "observed_at": TIME, **_PLACE},
+    "node_facts": {
+        "node": _TEXT, "fact": _TEXT, "value": _TEXT, "observed_at": TIME,
+        "source_path": _TEXT, "byte_offset": pl.UInt64,
+    },
     "observed": {
         "node": _TEXT, "component": _TEXT, "source_path": _TEXT, "first_ts": TIME, "last_ts": TIME,
         "lines": pl.UInt64,
@@ -41,6 +45,8 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "marks": {"node": _TEXT, "component": _TEXT, "rule": _TEXT, "minute": TIME, "events": pl.UInt64},
     "tellers": {"node": _TEXT, "pod": _TEXT, "last_ts": TIME},
 }  # fmt: skip
+"""The columns of each table. ``states`` and ``records`` have a row for each line of a log: all but what differs
+from line to line is a :data:`~pipeline.sessions.pooled.NAME` there."""
 
 
 def table(name: str, rows: Iterable[Mapping[str, Any]] = ()) -> pl.DataFrame:
@@ -172,13 +178,13 @@ def _take_wanted(pool: Pool, connection: duckdb.DuckDBPyConnection, cluster: str
         connection.unregister("wanted_rows")
 
 
-_TOLD: dict[str, Any] = {**SCHEMAS["tellers"], **_PLACE}
+_TOLD: dict[str, Any] = {**SCHEMAS["tellers"], "source_path": _TEXT, "byte_offset": pl.UInt64}
 
 
 def tellers_of(records: pl.DataFrame) -> pl.DataFrame:
     """Table ``tellers`` from records, or from the first and last of them for each file, node and pod."""
     last, place = pl.col("ts" if "ts" in records.columns else "last_ts"), ["source_path", "byte_offset"]
-    return records.sort(place).group_by("node", "pod", maintain_order=True).agg(last_ts=last.max())
+    return as_texts(records.sort(place).group_by("node", "pod", maintain_order=True).agg(last_ts=last.max()))
 
 
 def _typed(frame: pl.DataFrame, schema: Mapping[str, Any]) -> pl.DataFrame:
@@ -206,7 +212,7 @@ def _with_nodes(frames: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
         return frames
     found = dict(frames)
     for name in ("records", "tellers"):
-        joined = frames[name].join(pods.rename({"node": "_pod_node"}), on="pod", how="left", maintain_order="left")
-        filled = joined.with_columns(node=pl.coalesce("node", "_pod_node"))
-        found[name] = filled.select(list(SCHEMAS[name]))
+        frame = frames[name]
+        told = frame.select(pl.col("pod").cast(pl.String)).join(pods, on="pod", how="left", maintain_order="left")
+        found[name] = frame.with_columns(pl.col("node").fill_null(told["node"].cast(frame.schema["node"])))
     return found

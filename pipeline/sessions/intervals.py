@@ -11,6 +11,7 @@ at the end, and fills a hole between two looks that show the same; ``seen_from``
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from pipeline.sessions.coverage import session_stretches, stretch_of
 from pipeline.sessions.facts import TIME, ClusterFacts
 from pipeline.sessions.observations import DOWN, END, GONE, KEY, UP, bird_logs, log_ends
-from pipeline.sessions.pooled import in_order
+from pipeline.sessions.pooled import NAME, in_order
 from pipeline.sessions.reasons import BARE, HEALTHY, SOFT
 from pipeline.sessions.settings import DEFAULTS, SessionSettings
 
@@ -28,13 +29,13 @@ UNKNOWN, SINCE = "unknown", "since"
 ROTATED, NO_LOGS = "rotated away", "no logs"
 """Why a state is unknown: a log is missing between two others, or no log of the daemon reaches this time."""
 SCHEMA: dict[str, Any] = {
-    "cluster": pl.String, "speaker": pl.String, "end": pl.String, "node": pl.String, "protocol": pl.String,
-    "peer": pl.String, "peer_node": pl.String, "state": pl.String, "category": pl.String,
-    "started_at": TIME, "ended_at": TIME, "how_started": pl.String, "how_ended": pl.String,
-    "reason": pl.String, "seen_from": TIME,
-    "first_error": pl.String, "last_error": pl.String, "errors": pl.List(pl.String),
-    "bgp_state": pl.String, "observed_by": pl.String, "observations": pl.UInt32,
-    "is_first": pl.Boolean, "source_path": pl.String, "byte_offset": pl.UInt64,
+    "cluster": NAME, "speaker": NAME, "end": NAME, "node": NAME, "protocol": NAME,
+    "peer": NAME, "peer_node": NAME, "state": NAME, "category": NAME,
+    "started_at": TIME, "ended_at": TIME, "how_started": NAME, "how_ended": NAME,
+    "reason": NAME, "seen_from": TIME,
+    "first_error": NAME, "last_error": NAME, "errors": pl.List(NAME),
+    "bgp_state": NAME, "observed_by": NAME, "observations": pl.UInt32,
+    "is_first": pl.Boolean, "source_path": NAME, "byte_offset": pl.UInt64,
 }  # fmt: skip
 _SAME = ("status", "stretch_start")
 _NAMED = ("node", "peer", "peer_node", "protocol")
@@ -42,18 +43,22 @@ _HOW = {"log": "log", "probe": "probe"}
 
 
 def build_intervals(
-    facts: ClusterFacts, observations: pl.DataFrame, settings: SessionSettings = DEFAULTS
+    facts: ClusterFacts,
+    observations: pl.DataFrame,
+    settings: SessionSettings = DEFAULTS,
+    data_end: datetime | None = None,
 ) -> pl.DataFrame:
     """Stretches of every end, in order (columns: ``SCHEMA``, the contract's ``session_intervals`` and more).
 
     ``started_at`` is null for ends of which no observation has a time. ``how_ended`` is 'end of data' for what
     was still so when the data ends; its ``ended_at`` is the last moment at which the end could be seen.
+    ``data_end`` is when the data of the whole cluster ends, where these are not all of its observations.
     """
     if observations.is_empty():
         return pl.DataFrame(schema=SCHEMA)
     stretches = session_stretches(facts, observations, settings)
     closed = _told(_runs(_in_stretches(observations, stretches)), log_ends(facts))
-    closed = _closed(closed, _data_end(stretches), settings)
+    closed = _closed(closed, data_end or stretches["stretch_end"].max(), settings)
     holes = _explained(_holes(closed), facts)
     # what only led here is let go of before rows are chosen and put in order: these are copies
     known = closed.select(name for name in (KEY, *SCHEMA) if name in closed.columns)
@@ -66,10 +71,6 @@ def build_intervals(
     return in_order(whole, [KEY, "started_at"]).with_columns(cluster=pl.lit(facts.cluster)).select(
         pl.col(name).cast(kind) for name, kind in SCHEMA.items()
     )  # fmt: skip
-
-
-def _data_end(stretches: pl.DataFrame) -> object:
-    return stretches.get_column("stretch_end").max()
 
 
 def _in_stretches(observations: pl.DataFrame, stretches: pl.DataFrame) -> pl.DataFrame:

@@ -10,13 +10,14 @@ end before the table, whatever that was made by.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
 
 from pipeline.sessions.addresses import AddressBook
 from pipeline.sessions.facts import TIME, ClusterFacts
-from pipeline.sessions.pooled import in_order
+from pipeline.sessions.pooled import as_texts, in_order
 from pipeline.sessions.reasons import BARE, with_category
 from pipeline.sessions.settings import DEFAULTS, SessionSettings
 
@@ -44,6 +45,7 @@ SCHEMA: dict[str, Any] = {
 
 def build_observations(facts: ClusterFacts, book: AddressBook, settings: SessionSettings = DEFAULTS) -> pl.DataFrame:
     """Observations of every end, in order of end, time and rank (columns: ``SCHEMA``)."""
+    facts = replace(facts, states=as_texts(facts.states), records=as_texts(facts.records))
     raw = pl.concat([_from_states(facts), _from_probes(facts), _from_removals(facts)], how="diagonal_relaxed")
     if raw.is_empty():
         return pl.DataFrame(schema=SCHEMA)
@@ -77,6 +79,15 @@ def _from_states(facts: ClusterFacts) -> pl.DataFrame:
         status=pl.when(up).then(pl.lit(UP)).otherwise(pl.lit(DOWN)),
         error=pl.when(up).then(None).otherwise(pl.col("last_error")),
     )  # fmt: skip
+
+
+def session_records(records: pl.DataFrame) -> pl.DataFrame:
+    """The records that sessions are made of, as far as they are: readiness verdicts and removals."""
+    probes = (pl.col("category") == BARE) & (pl.col("peers").list.len() > 0)
+    removals = pl.col("message").str.contains(REMOVING)
+    return records.lazy().filter(probes | removals).select(
+        "ts", "node", "message", "category", "peer", "peers", "source_path", "byte_offset"
+    ).collect()  # fmt: skip
 
 
 def _from_probes(facts: ClusterFacts) -> pl.DataFrame:

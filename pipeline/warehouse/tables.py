@@ -74,7 +74,7 @@ def insert(
             continue
         names.append(f'"{name}"')
     query = f'INSERT INTO "{table}" ({", ".join(names)}) SELECT {", ".join(values)} FROM incoming'
-    for part in frame.iter_slices(SLICE_ROWS):
+    for part in map(_as_texts, frame.iter_slices(SLICE_ROWS)):
         # Found by the query under its name: what is registered stays in memory until the transaction ends. Text goes
         # as views of what is in memory, in older Arrow it would be copied first.
         incoming = _narrow(part, columns).to_arrow(compat_level=pl.CompatLevel.newest())  # noqa: F841
@@ -109,15 +109,22 @@ def _first_line(exc: Exception) -> str:
 
 
 def digest(frame: pl.DataFrame) -> str:
-    """Content hash of a frame: names, types and rows in the order given; a slice at a time, to hold no second copy."""
+    """Content hash of a frame: names, types and rows in the order given, categories as texts.
+
+    A slice at a time, to hold no second copy.
+    """
     hasher = hashlib.blake2b(digest_size=16)
-    hasher.update(repr(frame.schema).encode())
-    for part in frame.iter_slices(SLICE_ROWS):
+    hasher.update(repr(_as_texts(frame.clear()).schema).encode())
+    for part in map(_as_texts, frame.iter_slices(SLICE_ROWS)):
         whole = part.rechunk()  # or how the frame was put together would tell
         hasher.update(
             whole.write_ipc(None, compression="uncompressed", compat_level=pl.CompatLevel.oldest()).getbuffer()
         )
     return hasher.hexdigest()
+
+
+def _as_texts(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.with_columns(pl.col(pl.Categorical).cast(pl.String))
 
 
 def plain(frame: pl.DataFrame) -> pl.DataFrame:

@@ -206,7 +206,7 @@ class Warehouse:
         for name, frame in tables.items():
             if name not in DERIVED_TABLES:
                 raise WarehouseError(f"{name!r} is not a derived table; they are {', '.join(DERIVED_TABLES)}")
-            if "cluster" in frame.columns and not (frame["cluster"] == cluster).all():
+            if "cluster" in frame.columns and not frame.select((pl.col("cluster") == cluster).all()).item():
                 raise WarehouseError(f"table {name}: rows of another cluster than {cluster!r}")
         return self._replace(cluster, with_kept(self.connection, cluster, tables))
 

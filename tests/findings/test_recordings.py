@@ -19,7 +19,8 @@ from polars.testing import assert_frame_equal
 
 from pipeline.engines.local import InputOptions, ingest
 from pipeline.findings import Analysis, Finding, analyse, investigate
-from pipeline.sessions import ClusterFacts, load_cluster
+from pipeline.sessions import ClusterFacts, build_address_book, load_cluster
+from pipeline.sessions.speakers import build_sessions
 from pipeline.settings import Settings
 from pipeline.warehouse.writer import Warehouse
 from tests.findings.missing import WAYS
@@ -78,6 +79,14 @@ def test_what_is_not_loaded_changes_nothing(recorded: Recorded) -> None:
     _, analysis, _, stored = recorded
     for name, table in analysis.tables.items():
         assert_frame_equal(stored[name], table)
+
+
+def test_slices_of_sessions_change_nothing(recorded: Recorded) -> None:
+    _, _, facts, _ = recorded
+    book = build_address_book(facts)
+    whole, sliced = (build_sessions(facts, book, rows=rows) for rows in (10**9, 1))
+    for name in ("intervals", "tables", "pairs"):
+        assert_frame_equal(getattr(sliced, name), getattr(whole, name))
 
 
 def test_groups(recorded: Recorded) -> None:

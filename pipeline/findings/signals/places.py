@@ -236,8 +236,8 @@ def other_group_healthy(case: Case, password: bool = True) -> Sign:
             )
         if begun is not None and done is not None:
             inside = inside.filter((inside["ended_at"] >= begun) & (inside["started_at"] <= done))
-        up = inside.filter(inside["state"] == "up")
-        down = inside.filter((inside["state"] == "down") & inside["how_ended"].is_in(["end of data"]))
+        up = inside.filter(inside["state"].is_in(["up"]))
+        down = inside.filter(inside["state"].is_in(["down"]) & inside["how_ended"].is_in(["end of data"]))
         if not up.is_empty() and down.is_empty():
             row = up.row(0, named=True)
             text = f"{up['end'].n_unique()} sessions of {listed(group.reflectors or [group.name])} stay established"

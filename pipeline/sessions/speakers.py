@@ -1,0 +1,117 @@
+"""The sessions of a cluster, made of its facts a slice of speakers at a time.
+
+What one speaker showed says nothing of another's ends, but for the end of the data. So only a part of the
+observations, which are the largest frames of an analysis, is ever there; what stays of them is made of names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import polars as pl
+
+from pipeline.sessions.addresses import AddressBook
+from pipeline.sessions.facts import ClusterFacts
+from pipeline.sessions.intervals import SCHEMA, build_intervals
+from pipeline.sessions.observations import SNAPSHOTS, bird_logs, build_observations, session_records
+from pipeline.sessions.pooled import as_names
+from pipeline.sessions.settings import DEFAULTS, SessionSettings
+
+SLICE_ROWS = 100_000
+"""Observations that are looked at together, as far as one speaker has no more: their frames take some 60 MB."""
+_TABLES = ["speaker", "node", "peer", "end", "ts", "status", "observed_by", "source_path", "byte_offset"]
+_PAIRS = ["node", "peer", "peer_node"]
+_WHO = ["node", "file"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sessions:
+    """What is known of sessions: ``intervals``, in the order of speaker, end and time, and of the observations
+    the rows of status ``tables``, and the different ``pairs`` of node and far end."""
+
+    intervals: pl.DataFrame
+    tables: pl.DataFrame
+    pairs: pl.DataFrame
+
+
+def build_sessions(
+    facts: ClusterFacts, book: AddressBook, settings: SessionSettings = DEFAULTS, rows: int = SLICE_ROWS
+) -> Sessions:
+    """The sessions of a cluster; the same for any number of ``rows`` that are looked at together."""
+    slices = _Slices(facts, rows)
+    data_end = slices.data_end(book, settings)
+    nothing = build_observations(ClusterFacts(), book, settings)
+    intervals, tables, pairs = [pl.DataFrame(schema=SCHEMA)], [_tables(nothing)], [_pairs(nothing)]
+    for number in range(len(slices.latest)):
+        part = slices.facts(number)
+        seen = build_observations(part, book, settings)
+        intervals.append(build_intervals(part, seen, settings, data_end))
+        tables.append(_tables(seen))
+        pairs.append(_pairs(seen))
+    return Sessions(pl.concat(intervals), pl.concat(tables), pl.concat(pairs))
+
+
+def _tables(observations: pl.DataFrame) -> pl.DataFrame:
+    return as_names(observations.filter(pl.col("observed_by").is_in(SNAPSHOTS)).select(_TABLES))
+
+
+def _pairs(observations: pl.DataFrame) -> pl.DataFrame:
+    return as_names(observations.select(_PAIRS).unique(maintain_order=True))
+
+
+class _Slices:
+    """The facts that sessions are made of, in slices of speakers, in the order of these."""
+
+    def __init__(self, facts: ClusterFacts, rows: int) -> None:
+        self._facts = replace(facts, records=session_records(facts.records))
+        told = [_told(frame) for frame in (self._facts.states, self._facts.records)]
+        known = pl.concat(told).group_by(_WHO).agg(pl.col("ts").max(), pl.col("observations").sum())
+        # a node may be named as a file without a node is: these are one speaker
+        speakers = (
+            known.with_columns(speaker=pl.coalesce(pl.col("node").cast(pl.String), pl.lit("?") + pl.col("file")))
+            .sort("speaker")
+            .with_columns(pl.col("observations").sum().over("speaker"), new=pl.col("speaker").is_first_distinct())
+        )
+        before = (pl.col("observations") * pl.col("new")).cum_sum() - pl.col("observations")
+        numbered = speakers.with_columns(slice=(before // rows).rle_id())
+        self.latest: list[datetime | None] = (
+            numbered.group_by("slice").agg(pl.col("ts").max()).sort("slice")["ts"].to_list()
+        )
+        """The time of the last fact of each slice."""
+        self._numbers = [
+            frame.join(numbered, on=_WHO, how="left", nulls_equal=True, maintain_order="left")["slice"]
+            for frame in told
+        ]  # fmt: skip
+
+    def facts(self, number: int) -> ClusterFacts:
+        """The facts of one slice."""
+        states, records = (rows == number for rows in self._numbers)
+        return replace(
+            self._facts, states=self._facts.states.filter(states), records=self._facts.records.filter(records)
+        )
+
+    def data_end(self, book: AddressBook, settings: SessionSettings) -> datetime | None:
+        """The last moment at which any end could be seen.
+
+        Not every fact counts as an observation: slices with later ones than the end that is known are looked through.
+        """
+        end = bird_logs(self._facts.observed)["last_ts"].max()
+        known = end if isinstance(end, datetime) else None
+        later = [(ts, number) for number, ts in enumerate(self.latest) if ts is not None]
+        for ts, number in sorted(later, reverse=True):
+            if known is not None and ts <= known:
+                break
+            seen = build_observations(self.facts(number), book, settings)["ts"].max()
+            if isinstance(seen, datetime) and (known is None or seen > known):
+                known = seen
+        return known
+
+
+def _told(frame: pl.DataFrame) -> pl.DataFrame:
+    """Who told each row, when, and how many observations it may be: a file that names no node is a speaker itself."""
+    count = pl.col("peers").list.len().fill_null(0) + 1 if "peers" in frame.columns else pl.lit(1, pl.UInt32)
+    return frame.select(
+        "node", "ts", file=pl.when(pl.col("node").is_null()).then(pl.col("source_path").cast(pl.String).fill_null("")),
+        observations=count.cast(pl.UInt32),
+    )  # fmt: skip
