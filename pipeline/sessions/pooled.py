@@ -59,8 +59,10 @@ class Pool:
         kind = pl.Categorical(self._known)
         numbers = [pl.col(self._texts).cast(kind), pl.col(self._lists).cast(pl.List(kind))]
         for part in parts:
+            # numbers and times would stay as they came, and with them all that came in one piece with them
+            rows = pl.int_range(part.height, eager=True)
             for column in part.with_columns(numbers):
-                self._parts[column.name].append(column)
+                self._parts[column.name].append(column.gather(rows))
 
     def ordered(self, by: Sequence[str]) -> pl.DataFrame:
         """All rows in order, nulls first, without keys as they came; the pool is used up."""
