@@ -15,7 +15,7 @@ import polars as pl
 from pipeline.effects.losses import PAIR, losses_of, merged, observed_stretches, with_incidents
 from pipeline.findings.columns import coded
 from pipeline.sessions.facts import TIME
-from pipeline.sessions.pooled import NAME, as_names, as_texts
+from pipeline.sessions.pooled import NAME, as_names
 
 SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "cluster": pl.String, "group_name": pl.String, "role": pl.String, "size": pl.UInt32,
@@ -53,8 +53,8 @@ def build_exposure(tables: Tables) -> pl.DataFrame:
     peers that it shows failing were configured before they failed; what an inventory asks for, since its time.
     ``calico_version`` is the client's.
     """
-    tables = {name: _utc(tables[name]) for name in INPUTS}
-    stretches = observed_stretches(as_names(tables.pop(INTERVALS)))
+    tables = {name: as_names(_utc(tables[name])) for name in INPUTS}
+    stretches = observed_stretches(tables.pop(INTERVALS))
     places = _places(stretches, tables["bgp_groups"])
     if places.is_empty():
         return pl.DataFrame(schema=SCHEMA)
@@ -86,7 +86,7 @@ def _places(stretches: pl.DataFrame, groups: pl.DataFrame) -> pl.DataFrame:
 
     A session has one group at all times: that which had it last.
     """
-    pairs = as_texts(stretches.select(*PAIR, "cluster", "near", "far").unique(PAIR))
+    pairs = stretches.select(*PAIR, "cluster", "near", "far").unique(PAIR)
     turned = pairs.filter(pl.col("near") != pl.col("far")).select(*PAIR, "cluster", near="far", far="near")
     ways = pl.concat([pairs, turned])
     named = groups.with_columns(until=pl.col("valid_to").fill_null(_OPEN))
@@ -95,19 +95,23 @@ def _places(stretches: pl.DataFrame, groups: pl.DataFrame) -> pl.DataFrame:
     of_hub = ways.join(hubs, on=["cluster", "near"])
     clients = of_hub.join(
         members.select("cluster", "group_name", far="members"), on=["cluster", "group_name", "far"], how="semi"
-    ).with_columns(role=pl.when(pl.col("kind") == "external").then(pl.lit("external")).otherwise(pl.lit("client")))
+    ).with_columns(role=pl.when(pl.col("kind") == "external").then(_name("external")).otherwise(_name("client")))
     between = of_hub.join(
         hubs.select("cluster", "group_name", far="near"), on=["cluster", "group_name", "far"], how="semi"
-    ).with_columns(role=pl.lit("between reflectors"))
+    ).with_columns(role=_name("between reflectors"))
     mesh = members.filter(pl.col("kind") == "mesh").select("cluster", "group_name", "kind", "order", near="members")
     meshed = (
         ways.join(mesh, on=["cluster", "near"])
         .join(mesh.select("cluster", "group_name", far="near"), on=["cluster", "group_name", "far"], how="semi")
-        .with_columns(role=pl.lit("mesh"))
+        .with_columns(role=_name("mesh"))
     )
     return _first(pl.concat([clients, between, meshed], how="vertical_relaxed")).select(
         *PAIR, "cluster", "group_name", "role", hub="near", client="far"
     )
+
+
+def _name(text: str) -> pl.Expr:
+    return pl.lit(text, NAME)
 
 
 def _first(found: pl.DataFrame) -> pl.DataFrame:
@@ -223,19 +227,18 @@ def _counts(losses: pl.DataFrame, epochs: pl.DataFrame, versions: pl.DataFrame) 
     points = losses.with_columns(end=pl.col("start") + pl.duration(microseconds=1)).drop("until")
     placed = _cut(_cut(points, epochs, "hub"), versions, "client").sort("start", *PAIR)
     first = pl.col("incident").is_first_distinct()
-    categories = pl.Enum(placed["category"].unique().sort())
-    number = pl.col("category").cast(categories).to_physical().cast(pl.Int64)
-    of_category = (pl.col("incident") * len(categories.categories) + number).is_first_distinct()
-    keyed = pl.concat([
-        placed.with_columns(category=pl.lit(ANY), first=first), placed.with_columns(first=of_category)
-    ])  # fmt: skip
-    return keyed.group_by([*KEYS, "category"]).agg(failures=pl.len(), incidents=pl.col("first").sum())
+    of_category = pl.struct("incident", "category").is_first_distinct()
+    parts = [placed.with_columns(category=_name(ANY), first=first), placed.with_columns(first=of_category)]
+    counted = [
+        part.group_by([*KEYS, "category"]).agg(failures=pl.len(), incidents=pl.col("first").sum()) for part in parts
+    ]
+    return pl.concat(counted)
 
 
 def _table(hours: pl.DataFrame, failed: pl.DataFrame) -> pl.DataFrame:
     group = ["cluster", "group_name"]
     kinds = pl.concat([
-        failed.select(*group, "category"), hours.select(*group, category=pl.lit(ANY))
+        failed.select(*group, "category"), hours.select(*group, category=_name(ANY))
     ]).unique()  # fmt: skip
     filled = hours.join(kinds, on=group).join(failed, on=[*KEYS, "category"], how="left", nulls_equal=True)
     return (

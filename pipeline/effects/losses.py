@@ -17,6 +17,7 @@ import polars as pl
 from pipeline.findings.columns import NEVER, Ints, coded, micros, numbered, span
 from pipeline.findings.failures import ENDS_TOLERANCE, PATIENCE, SETTLING, STARTUP
 from pipeline.sessions.facts import TIME
+from pipeline.sessions.pooled import NAME
 from pipeline.sessions.reasons import BARE, SOFT
 
 PLANNED_CAUSES = ("planned_restart", "peer_deconfigured", "startup_transient")
@@ -55,7 +56,7 @@ def _pairs(known: pl.DataFrame) -> Ints:
     clusters, names = coded(known["cluster"]), coded(pl.concat([known["near"], known["far"].rename("near")]))
     near, far = names.codes[: known.height], names.codes[known.height :]
     width = len(names.values)
-    return np.unique((clusters.codes * width + np.minimum(near, far)) * width + np.maximum(near, far),
+    return np.unique((clusters.codes.astype(np.int64) * width + np.minimum(near, far)) * width + np.maximum(near, far),
                      return_inverse=True)[1].astype(np.int64)  # fmt: skip
 
 
@@ -132,7 +133,7 @@ def losses_of(stretches: pl.DataFrame) -> pl.DataFrame:
     ).join(both, on=PAIR, how="left").join(risen, on=PAIR, how="left")  # fmt: skip
     return found.filter(pl.col("seen") & ~_startup()).select(
         *PAIR, "start", pl.when(~pl.col("is_open")).then("until").alias("end"), "until",
-        pl.col("category").fill_null(BARE),
+        pl.col("category").cast(NAME).fill_null(BARE),
     )  # fmt: skip
 
 
@@ -221,4 +222,4 @@ def _chosen(losses: pl.DataFrame, ranked: pl.DataFrame) -> Ints:
 
 
 def _empty() -> pl.DataFrame:
-    return pl.DataFrame(schema={"pair": pl.Int64, "start": TIME, "end": TIME, "until": TIME, "category": pl.String})
+    return pl.DataFrame(schema={"pair": pl.Int64, "start": TIME, "end": TIME, "until": TIME, "category": NAME})

@@ -13,7 +13,7 @@ from datetime import timedelta
 
 import numpy as np
 
-from pipeline.findings.columns import NEVER, Ints, span, used
+from pipeline.findings.columns import NEVER, Ints, blocks, span, used
 from pipeline.findings.losses import Losses
 from pipeline.findings.planned import WORKS
 from pipeline.sessions.reasons import BARE
@@ -95,7 +95,7 @@ def clustered(losses: Losses, work: Ints, owner: Ints) -> list[Cluster]:
     # One number for node, reason (that of planned work is another than any category) and group.
     scope = (reason * (int(owner.max(initial=0)) + 2) + owner + 1) * len(losses.names)
     columns = (losses.session, losses.started, losses.ended, reason, work, scope + near, scope + far)
-    rows = zip(*(column.tolist() for column in columns), strict=True)
+    rows = (row for block in blocks(len(losses)) for row in zip(*(c[block].tolist() for c in columns), strict=True))
     # There may be a million failures: what most of them need is done in place, without a call.
     for failure, (session, begun, ended, why, planned, one, other) in enumerate(rows):
         home, second = latest.get(one), latest.get(other)

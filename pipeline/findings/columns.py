@@ -5,7 +5,7 @@ A text is its position in a short list of distinct values; a time is its microse
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 
 from pipeline.sessions.pooled import places
 
-Ints = NDArray[np.int64]
+Ints = NDArray[np.signedinteger[Any]]
+"""Times and keys put together have 64 bits, positions and codes 32: whoever multiplies these widens them first."""
 Bools = NDArray[np.bool_]
 
 NEVER: int = int(np.iinfo(np.int64).min)
 """Stands for a time that is not known; earlier than all others."""
+BLOCK = 50_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -48,15 +50,15 @@ class Coded:
 def coded(texts: pl.Series) -> Coded:
     """The texts of a column as numbers, in the order of the texts."""
     if isinstance(texts.dtype, pl.Categorical):
-        place = places(texts).cast(pl.Int64).fill_null(-1).to_numpy() + 1
+        place = places(texts).cast(pl.Int32).fill_null(-1).to_numpy() + np.int32(1)
         return Coded(place, [None, *texts.drop_nulls().unique().sort().to_list()])
     values = texts.drop_nulls().unique().sort()
     if values.is_empty():
-        return Coded(np.zeros(len(texts), np.int64), [None])
+        return Coded(np.zeros(len(texts), np.int32), [None])
     numbers = texts.cast(pl.Enum(values)).to_physical()
     if numbers.has_nulls():
-        numbers = numbers.cast(pl.Int64).fill_null(-1)
-    return Coded(np.add(numbers.to_numpy(), 1, dtype=np.int64), [None, *values.to_list()])
+        numbers = numbers.cast(pl.Int32).fill_null(-1)
+    return Coded(np.add(numbers.to_numpy(), 1, dtype=np.int32), [None, *values.to_list()])
 
 
 def numbered(*columns: Coded) -> tuple[Ints, Ints]:
@@ -64,7 +66,7 @@ def numbered(*columns: Coded) -> tuple[Ints, Ints]:
     joint, size = np.zeros(len(columns[0].codes), np.int64), 1
     for column in columns:
         size *= len(column.values)
-        joint = joint * len(column.values) + column.codes
+        joint = joint * np.int64(len(column.values)) + column.codes
         if len(columns) > 2:
             first, joint = _dense(joint, size)
             size = len(first)
@@ -75,11 +77,11 @@ def _dense(numbers: Ints, size: int) -> tuple[Ints, Ints]:
     """Numbers below ``size`` without gaps, in their order, and the first row of each."""
     if len(numbers) * 16 < size:
         _, first, codes = np.unique(numbers, return_index=True, return_inverse=True)
-        return first.astype(np.int64), codes.astype(np.int64)
+        return first.astype(np.int64), codes.astype(np.int32)
     first = np.full(size, -1)
     first[numbers[::-1]] = np.arange(len(numbers))[::-1]
     known = first >= 0
-    return first[known], (np.cumsum(known) - 1)[numbers]
+    return first[known], (np.cumsum(known, dtype=np.int32) - np.int32(1))[numbers]
 
 
 def latest(codes: Ints, size: int) -> Ints:
@@ -108,6 +110,11 @@ def combinations(*columns: Coded) -> list[tuple[Any, ...]]:
     """The different combinations of values that rows hold, in the order of their first rows."""
     rows = np.sort(numbered(*columns)[0])
     return [*zip(*([column.values[k] for k in column.codes[rows]] for column in columns), strict=True)]
+
+
+def blocks(length: int) -> Iterator[slice]:
+    """Neighbouring rows, a block at a time: what is made of them for a moment stays small."""
+    return (slice(begin, begin + BLOCK) for begin in range(0, length, BLOCK))
 
 
 def micros(moments: pl.Series) -> Ints:

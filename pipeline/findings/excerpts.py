@@ -51,13 +51,13 @@ class Records:
         path = coded(self.frame["source_path"]).codes
         offset = self.frame["byte_offset"].cast(pl.Int64).fill_null(_LAST).to_numpy()
         ts = np.where(self.ts == NEVER, _LAST, self.ts)
-        return np.lexsort((offset, np.where(path == 0, _LAST, path), ts)).astype(np.int64)
+        return np.lexsort((offset, np.where(path == 0, np.iinfo(path.dtype).max, path), ts)).astype(np.int32)
 
     @cached_property
     def rank(self) -> Ints:
         """The place of each record in that order."""
-        rank = np.empty(len(self.ordered), np.int64)
-        rank[self.ordered] = np.arange(len(rank))
+        rank = np.empty_like(self.ordered)
+        rank[self.ordered] = np.arange(len(rank), dtype=np.int32)
         return rank
 
 

@@ -95,9 +95,10 @@ def _sessions(intervals: pl.DataFrame) -> tuple[list[str], tuple[Ints, Ints], In
     both = coded(pl.concat([intervals["speaker"], intervals.select(far.cast(NAME).alias("speaker")).to_series()]))
     near, other = both.codes[: intervals.height], both.codes[intervals.height :]
     low, high, width = np.minimum(near, other), np.maximum(near, other), len(both.values)
-    distinct, session = np.unique(low * width + high, return_inverse=True)
+    distinct, session = np.unique(low.astype(np.int64) * width + high, return_inverse=True)
     # The first of the coded values is None, which no session has.
-    return both.values[1:], (distinct // width - 1, distinct % width - 1), session, near
+    sides = [(part - 1).astype(np.int32) for part in np.divmod(distinct, width)]
+    return both.values[1:], (sides[0], sides[1]), session.astype(np.int32), near
 
 
 def _both_since(session: Ints, is_low: Bools, started: Ints, sessions: int) -> Ints:
@@ -118,7 +119,7 @@ def _down(intervals: pl.DataFrame, session: Ints, speaker: Ints, started: Ints) 
     ups = np.cumsum(is_up)
     before = np.repeat((ups - is_up)[begins], np.diff(begins, append=len(ups)))
     is_open = (intervals["how_ended"].is_in(_LAST) | intervals["ended_at"].is_null()).fill_null(False).to_numpy()
-    rows = np.arange(intervals.height)
+    rows = np.arange(intervals.height, dtype=np.int32)
     goes_on = intervals["how_started"].is_in(["since"]).fill_null(False).to_numpy()
     ended = micros(intervals["ended_at"])
     whole = _Stretches(rows, session, speaker, end, started, ended, is_open, ups > before, goes_on)

@@ -41,7 +41,7 @@ class Incident:
 
     @cached_property
     def session_numbers(self) -> Ints:
-        """The sessions concerned, each once, in order, as positions in ``losses.pairs``."""
+        """The sessions concerned, each once, in order, as positions in ``losses.sides``."""
         return self.losses.sessions_of(self.failures)
 
     @property
@@ -52,7 +52,7 @@ class Incident:
     @property
     def sessions(self) -> tuple[Pair, ...]:
         """The sessions concerned, each once, in order."""
-        return tuple(self.losses.pairs[k] for k in self.session_numbers)
+        return tuple(self.losses.pairs(self.session_numbers))
 
     @cached_property
     def sides(self) -> tuple[Ints, Ints]:
@@ -133,7 +133,7 @@ class Bundler:
         if not len(known) and group is not None:
             return [group.name]
         first = failures[started == known.min()] if len(known) else failures
-        return sorted("|".join(losses.pairs[k]) for k in losses.sessions_of(first).tolist())
+        return sorted("|".join(pair) for pair in losses.pairs(losses.sessions_of(first)))
 
     def _main_group(self, failures: Ints) -> Group | None:
         owners = self._owner[failures]

@@ -125,11 +125,10 @@ class Losses:
         """For each end the number of its failure."""
         return np.repeat(np.arange(len(self)), self.counts)
 
-    @cached_property
-    def pairs(self) -> list[Pair]:
-        """The sessions by name."""
-        one, other = self.sides
-        return [(self.names[k], self.names[n]) for k, n in zip(one.tolist(), other.tolist(), strict=True)]
+    def pairs(self, sessions: Ints) -> list[Pair]:
+        """These sessions by name: there may be a million, of which few are named."""
+        sides = (side[sessions].tolist() for side in self.sides)
+        return [(self.names[k], self.names[n]) for k, n in zip(*sides, strict=True)]
 
     def ends_of(self, failures: Ints) -> Ints:
         """The rows of the ends of these failures, in their order."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from pipeline.findings.columns import Bools, Coded, Ints, coded
+from pipeline.findings.columns import Bools, Coded, Ints, blocks, coded
 from pipeline.findings.groups import Group
 from pipeline.findings.losses import Losses
 from pipeline.sessions.pooled import NAME
@@ -23,8 +23,11 @@ def owners(losses: Losses, groups: list[Group]) -> Ints:
     if not len(losses) or not groups:
         return found
     mesh = _is_mesh(losses)
-    failures, names = _names(losses)
-    holding = [_holds(group, failures, names, len(losses)) for group in groups]
+    holding = [np.zeros(len(losses), np.bool_) for _ in groups]
+    for block in blocks(len(losses)):
+        failures, names = _names(losses, block)
+        for group, held in zip(groups, holding, strict=True):
+            held[block] = _holds(group, failures, names, len(held[block]))
     for chosen, order in ((mesh, _MESH_FIRST), (~mesh, _MESH_LAST)):
         for number in sorted(range(len(groups)), key=lambda k: (order.get(groups[k].kind, 3), groups[k].name)):
             found[chosen & (found < 0) & holding[number]] = number
@@ -38,14 +41,16 @@ def _is_mesh(losses: Losses) -> Bools:
     return np.asarray(only & np.logical_or.reduceat(is_mesh, losses.first), np.bool_)
 
 
-def _names(losses: Losses) -> tuple[Ints, Coded]:
-    """The nodes and addresses of the two ends of each failure, each once: the failure, and the name."""
-    told = [losses.ends[name] for name in ("node", "peer", "peer_node")]
+def _names(losses: Losses, block: slice) -> tuple[Ints, Coded]:
+    """The nodes and addresses of the two ends of some failures, each once: the place in the block, and the name."""
+    session, counts = losses.session[block], losses.counts[block]
+    ends = losses.ends.slice(int(losses.first[block.start]), int(counts.sum()))
+    told = [ends[name] for name in ("node", "peer", "peer_node")]
     speakers = pl.Series(losses.names, dtype=pl.String).str.strip_chars_start("@").cast(NAME)
-    told += [speakers.gather(side[losses.session]) for side in losses.sides]
+    told += [speakers.gather(side[session]) for side in losses.sides]
     names = coded(pl.concat([texts.rename("name") for texts in told]))
-    each = np.arange(len(losses))
-    failures = np.concatenate([losses.failure, losses.failure, losses.failure, each, each])
+    each = np.arange(len(session))
+    failures = np.concatenate([*[np.repeat(each, counts)] * 3, each, each])
     width = len(names.values)
     named = ~names.among((None, ""))
     distinct = np.unique(failures[named] * width + names.codes[named])

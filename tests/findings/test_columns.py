@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.findings import columns
 from pipeline.findings.columns import (
     NEVER,
     coded,
@@ -18,20 +20,25 @@ from pipeline.findings.columns import (
     micros,
     micros_of,
     moment_of,
+    numbered,
     used,
 )
 from pipeline.findings.failures import build_failures
-from pipeline.findings.losses import NONE
+from pipeline.findings.groups import Group
+from pipeline.findings.losses import NONE, End, losses_of
+from pipeline.findings.owners import owners
 from pipeline.findings.proofs import spread
 from pipeline.sessions.facts import TIME
 from pipeline.sessions.intervals import SCHEMA
+from pipeline.sessions.pooled import NAME
 
 NAMES = st.lists(st.sampled_from([None, "", "rr-1", "worker-2", "worker-10"]))
 
 
-@given(NAMES)
-def test_coded_texts_are_the_texts(names: list[str | None]) -> None:
-    column = coded(pl.Series(names, dtype=pl.String))
+@pytest.mark.parametrize("kind", [pl.String, NAME])
+@given(names=NAMES)
+def test_coded_texts_are_the_texts(kind: pl.DataType, names: list[str | None]) -> None:
+    column = coded(pl.Series(names, dtype=kind))
     assert [column.values[k] for k in column.codes] == names
     assert distinct(column) == sorted({name for name in names if name is not None})
     assert column.among({"rr-1", None}).tolist() == [name in ("rr-1", None) for name in names]
@@ -42,6 +49,30 @@ def test_combinations_come_in_the_order_of_their_first_rows(names: list[str | No
     one, other = coded(pl.Series(names, dtype=pl.String)), coded(pl.Series(names[::-1], dtype=pl.String))
     assert combinations(one, other) == list(dict.fromkeys(zip(names, names[::-1], strict=True)))
     assert combinations(one, other, one) == list(dict.fromkeys(zip(names, names[::-1], names, strict=True)))
+
+
+def test_numbers_of_many_values_do_not_run_over() -> None:
+    many = 70_000
+    one, other = (coded(pl.Series([str(number) for number in order])) for order in (range(many), range(many)[::-1]))
+    for chosen in ([one, other], [one, other, one]):
+        first, numbers = numbered(*chosen)
+        assert len(first) == many
+        assert (first[numbers] == np.arange(many)).all()
+
+
+@pytest.mark.parametrize("block", [1, 2, 50_000])
+def test_groups_are_found_a_block_of_failures_at_a_time(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(columns, "BLOCK", block)
+    rows = [
+        (("a", "b"), [_end("a", "b"), _end("b", "a")]), (("a", "c"), [_end("c", "a")]), (("c", "d"), [_end("c", "d")])
+    ]  # fmt: skip
+    losses = losses_of(rows, np.zeros(3, np.int64))
+    groups = [Group("all", "mesh", (), ("a", "b", "c")), Group("rr", "reflector", ("a",), ("c",))]
+    assert owners(losses, groups).tolist() == [0, 1, -1]
+
+
+def _end(near: str, far: str) -> End:
+    return End(near, near, f"Node_{far}", None, far, "", None, None, True, "log", None, None, (), None, "log", None, 0)
 
 
 def test_times_keep_their_microseconds_and_unknown_ones_stay_unknown() -> None:
@@ -61,13 +92,13 @@ def test_both_ends_that_overlap_are_one_failure() -> None:
         for at, state, category in ((0, "up", "session_established"), (5, "down", "hold_timer_expired"))
     ]  # fmt: skip
     losses = build_failures(pl.DataFrame(rows, schema=SCHEMA, orient="row"), begun + timedelta(hours=1))
-    assert (len(losses), losses.counts.tolist(), losses.pairs) == (1, [2], [("a", "b")])
+    assert (len(losses), losses.counts.tolist(), losses.pairs(losses.session)) == (1, [2], [("a", "b")])
     assert losses.had_been_up.all()
     assert losses.ends_of(np.array([0])).tolist() == [0, 1]
 
 
 def test_no_failures_answer_every_question() -> None:
-    assert (len(NONE), NONE.pairs, NONE.shown) == (0, [], [])
+    assert (len(NONE), NONE.pairs(NONE.session), NONE.shown) == (0, [], [])
     assert NONE.rows(np.zeros(0, np.int64)).is_empty()
 
 
