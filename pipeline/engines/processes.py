@@ -7,6 +7,7 @@ imported here, so that they can be started before the caller has loaded its own.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pickle
 import struct
@@ -22,6 +23,7 @@ from typing import IO, Any
 from pipeline.settings import Settings
 
 _SIZE = struct.Struct(">Q")
+PIPE_BYTES = 1 << 20
 # Columns of a few megabytes come and go: memory given back to the system each time costs a fifth of the run.
 _REUSED = {"MALLOC_MMAP_THRESHOLD_": str(256 << 20), "MALLOC_TRIM_THRESHOLD_": str(512 << 20)}
 # Starting a process costs as much as parsing some megabytes: little input is parsed in this one.
@@ -32,20 +34,29 @@ Process = subprocess.Popen[bytes]
 
 
 def send(pipe: IO[bytes], value: Any) -> None:
-    """Write one value to a pipe."""
-    data = pickle.dumps(value, protocol=5)
-    pipe.write(_SIZE.pack(len(data)))
-    pipe.write(data)
+    """Write one value to a pipe; what it holds as ``pickle.PickleBuffer`` goes as it is, behind the rest."""
+    buffers: list[pickle.PickleBuffer] = []
+    data = pickle.dumps(value, protocol=5, buffer_callback=buffers.append)
+    parts = [memoryview(data), *(buffer.raw() for buffer in buffers)]
+    pipe.write(_SIZE.pack(len(parts)) + b"".join(_SIZE.pack(len(part)) for part in parts))
+    for part in parts:
+        pipe.write(part)
     pipe.flush()
 
 
 def receive(pipe: IO[bytes]) -> Any:
     """Read one value that ``send`` wrote by this program; EOFError when the other end is gone."""
-    head = pipe.read(_SIZE.size)
-    if len(head) < _SIZE.size:
+    count = _SIZE.unpack(_read(pipe, _SIZE.size))[0]
+    sizes = [_SIZE.unpack(_read(pipe, _SIZE.size))[0] for _ in range(count)]
+    data, *buffers = (_read(pipe, size) for size in sizes)
+    return pickle.loads(data, buffers=buffers)  # noqa: S301 - both ends are this program
+
+
+def _read(pipe: IO[bytes], size: int) -> bytes:
+    data = pipe.read(size)
+    if len(data) < size:
         raise EOFError
-    data = pipe.read(_SIZE.unpack(head)[0])
-    return pickle.loads(data)  # noqa: S301 - both ends are this program
+    return data
 
 
 def processes_of(settings: Settings) -> int:
@@ -81,7 +92,9 @@ def start(settings: Settings) -> Process:
         stdout=subprocess.PIPE,
         env=environment,
     )
-    assert process.stdin is not None
+    assert process.stdin is not None and process.stdout is not None
+    with suppress(AttributeError, OSError):  # answers of megabytes come in fewer pieces, where the system allows it
+        fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
     send(process.stdin, settings)
     return process
 
