@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pipeline.errors import UsageError
 from pipeline.mining.templates import mine as mine_shapes
+from pipeline.native.heap import give_back
 from pipeline.settings import Settings
 from pipeline.warehouse.publish import publish as publish_snapshot
 from pipeline.warehouse.space import check_space, publish_bytes
@@ -39,6 +40,7 @@ def analyze(warehouse: Warehouse, clusters: Sequence[str] | None) -> int:
     names = clusters or warehouse.frame("SELECT DISTINCT cluster FROM loads ORDER BY 1")["cluster"].to_list()
     found = [_derive(warehouse, name) for name in names]
     if any(changed for changed, _ in found):
+        give_back()
         for name, tables in estimate(warehouse).items():
             warehouse.replace_derived(name, tables)
     return sum(incidents for _, incidents in found)
@@ -48,6 +50,7 @@ def _derive(warehouse: Warehouse, cluster: str) -> tuple[bool, int]:
     """Whether a cluster's tables changed, and how many incidents it has; the tables are let go of."""
     from pipeline.findings.analyse import analyse
 
+    give_back()
     derived = analyse(warehouse.connection, cluster)
     return warehouse.replace_derived(cluster, derived), derived["incidents"].height
 

@@ -23,6 +23,7 @@ from pipeline.findings.planned import PlannedWork
 from pipeline.findings.sizes import build_sizes
 from pipeline.findings.wanted import wanted
 from pipeline.findings.world import World
+from pipeline.native.heap import give_back
 from pipeline.sessions.addresses import build_address_book
 from pipeline.sessions.facts import ClusterFacts, load_cluster
 from pipeline.sessions.settings import DEFAULTS, SessionSettings
@@ -62,6 +63,7 @@ def investigate(
     ]
     losses = build_failures(whole, world.data_end)
     del whole
+    give_back()
     bundler = Bundler(facts.cluster, losses, world.groups, world.planned)
     findings = _joined([_finding(incident, world, causes) for incident in bundler.incidents()], world, causes, bundler)
     absent = build_absent_incidents(facts.cluster, world.missing, world.groups)
@@ -72,6 +74,7 @@ def investigate(
             findings.append(finding)
     findings += _quiet(facts, world, causes, findings)
     ordered = sorted(findings, key=_order)
+    give_back()
     # The questions are answered: records, and what was found in them, give way to the tables.
     world, facts = replace(world, facts=replace(facts, records=facts.records.clear())), ClusterFacts()
     return Analysis(tuple(ordered), tuple(world.groups), derived_tables(world, ordered, causes.version, settings))

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import polars as pl
 
-from pipeline.findings.columns import NEVER, Bools, Coded, Ints, coded, micros, micros_of, span
+from pipeline.findings.columns import BLOCK, NEVER, Bools, Coded, Ints, blocks, coded, micros, micros_of, span
 from pipeline.findings.losses import ENDS, NONE, Losses, most_telling
 from pipeline.sessions.pooled import NAME
 
@@ -54,9 +54,6 @@ class _Stretches:
     had_up: Bools
     goes_on: Bools
 
-    def take(self, order: Ints) -> _Stretches:
-        return _Stretches(*(getattr(self, name)[order] for name in self.__slots__))
-
 
 def build_failures(intervals: pl.DataFrame, data_end: datetime | None) -> Losses:
     """All failures of sessions, in order of time; start-up and removed ends left out."""
@@ -82,17 +79,20 @@ def build_failures(intervals: pl.DataFrame, data_end: datetime | None) -> Losses
     whole = Losses(ends, first, names, sides, down.session[first], began, ended, had_up)
     chosen = whole.ends_of(order)
     counts = whole.counts[order]
+    del ends, whole
     told = intervals.select(name for name in ENDS if name != "is_open")[down.row[chosen]]
     return Losses(
         told.with_columns(is_open=pl.Series(down.is_open[chosen])).select(*ENDS), np.cumsum(counts) - counts, names,
-        sides, whole.session[order], began[order], ended[order], had_up[order],
+        sides, down.session[first[order]], began[order], ended[order], had_up[order],
     )  # fmt: skip
 
 
 def _sessions(intervals: pl.DataFrame) -> tuple[list[str], tuple[Ints, Ints], Ints, Ints]:
     """The names in sessions, the unordered pairs of them, in order; for each stretch its pair and its speaker."""
     far = pl.coalesce("peer_node", pl.lit("@") + pl.col("peer"), pl.lit("#") + pl.col("end"))
-    both = coded(pl.concat([intervals["speaker"], intervals.select(far.cast(NAME).alias("speaker")).to_series()]))
+    parts = (intervals.slice(block.start, BLOCK) for block in blocks(intervals.height))
+    told = [part.select(far.cast(NAME).alias("speaker")).to_series() for part in parts]
+    both = coded(pl.concat([intervals["speaker"], *told]))
     near, other = both.codes[: intervals.height], both.codes[intervals.height :]
     low, high, width = np.minimum(near, other), np.maximum(near, other), len(both.values)
     distinct, session = np.unique(low.astype(np.int64) * width + high, return_inverse=True)
@@ -116,15 +116,17 @@ def _down(intervals: pl.DataFrame, session: Ints, speaker: Ints, started: Ints) 
     is_up = intervals["state"].is_in(["up"]).to_numpy()
     # The stretches of one end lie beside each other, so what was up before it is taken off.
     begins = np.flatnonzero(np.r_[True, (speaker[1:] != speaker[:-1]) | (end[1:] != end[:-1])])
-    ups = np.cumsum(is_up)
+    ups = np.cumsum(is_up, dtype=np.int32)
     before = np.repeat((ups - is_up)[begins], np.diff(begins, append=len(ups)))
     is_open = (intervals["how_ended"].is_in(_LAST) | intervals["ended_at"].is_null()).fill_null(False).to_numpy()
-    rows = np.arange(intervals.height, dtype=np.int32)
     goes_on = intervals["how_started"].is_in(["since"]).fill_null(False).to_numpy()
     ended = micros(intervals["ended_at"])
-    whole = _Stretches(rows, session, speaker, end, started, ended, is_open, ups > before, goes_on)
-    down = np.flatnonzero(intervals["state"].is_in(["down"]).to_numpy())
-    return whole.take(down[np.lexsort((started[down], session[down]))])
+    down = np.flatnonzero(intervals["state"].is_in(["down"]).to_numpy()).astype(np.int32)
+    down = down[np.lexsort((started[down], session[down]))]
+    return _Stretches(
+        down, session[down], speaker[down], end[down], started[down], ended[down], is_open[down],
+        (ups > before)[down], goes_on[down],
+    )  # fmt: skip
 
 
 def _begins(down: _Stretches) -> Bools:
