@@ -68,7 +68,9 @@ def build_failures(intervals: pl.DataFrame, data_end: datetime | None) -> Losses
         return NONE
     new = _begins(down)
     first = np.flatnonzero(new)
-    ends = intervals.select("protocol", "peer", "category", "how_started", "observed_by")[down.row]
+    ends = intervals.select("protocol", "peer", "category", "how_started", "observed_by")[
+        pl.Series(down.row, dtype=pl.UInt32)
+    ]
     began, ended = _times(down, ends, first, np.cumsum(new) - 1)
     category = most_telling(coded(ends["category"]), first)
     had_up = np.logical_or.reduceat(down.had_up, first)
@@ -80,7 +82,7 @@ def build_failures(intervals: pl.DataFrame, data_end: datetime | None) -> Losses
     chosen = whole.ends_of(order)
     counts = whole.counts[order]
     del ends, whole
-    told = intervals.select(name for name in ENDS if name != "is_open")[down.row[chosen]]
+    told = intervals.select(name for name in ENDS if name != "is_open")[pl.Series(down.row[chosen], dtype=pl.UInt32)]
     return Losses(
         told.with_columns(is_open=pl.Series(down.is_open[chosen])).select(*ENDS), np.cumsum(counts) - counts, names,
         sides, down.session[first[order]], began[order], ended[order], had_up[order],

@@ -49,7 +49,7 @@ def build_sessions(
         intervals.append(build_intervals(part, seen, settings, data_end))
         tables.append(_tables(seen))
         pairs.append(_pairs(seen))
-    return Sessions(pl.concat(intervals), pl.concat(tables), pl.concat(pairs))
+    return Sessions(*(pl.concat(parts, rechunk=True) for parts in (intervals, tables, pairs)))
 
 
 def _tables(observations: pl.DataFrame) -> pl.DataFrame:

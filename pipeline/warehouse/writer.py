@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -16,6 +16,7 @@ from pipeline.errors import WarehouseError
 from pipeline.warehouse.kept import with_kept
 from pipeline.warehouse.load import Load
 from pipeline.warehouse.lock import WarehouseLock, locked_error
+from pipeline.warehouse.memory import memory_of
 from pipeline.warehouse.migrate import migrate
 from pipeline.warehouse.snapshots import last_sequence, sync_folder
 from pipeline.warehouse.tables import digest, insert, plain
@@ -131,17 +132,9 @@ class Warehouse:
         if isinstance(error, duckdb.Error):
             raise failed(self.directory, error) from error
 
-    @contextlib.contextmanager
-    def with_memory(self, limit: str) -> Iterator[None]:
+    def with_memory(self, limit: str) -> contextlib.AbstractContextManager[None]:
         """Let the database hold so much (``500MB``) for a while."""
-        before = self.connection.sql("SELECT current_setting('memory_limit')").fetchall()[0][0]
-        self.connection.execute("SET memory_limit = ?", [limit])
-        try:
-            yield
-        finally:
-            # refused while more is in use, or after an error that ended the database: neither undoes what was done
-            with contextlib.suppress(duckdb.Error):
-                self.connection.execute("SET memory_limit = ?", [before])
+        return memory_of(self.connection, limit)
 
     @property
     def change_seq(self) -> int:

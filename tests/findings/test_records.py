@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.findings import investigate
+from pipeline.findings import investigate, loose
 from pipeline.sessions import ClusterFacts
+from pipeline.sessions.facts import table
 from tests.findings.cluster import Cluster, causes
 
 LINES = [
@@ -103,3 +104,27 @@ def test_everything_is_the_same_in_a_second_run() -> None:
         return {name: frame.to_dicts() for name, frame in cluster.analysis().tables.items()}
 
     assert tables() == tables()
+
+
+@pytest.mark.parametrize("block", [1, 2, 50_000])
+def test_lines_that_tell_of_sessions_are_found_some_files_at_a_time(
+    block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loose, "BLOCK", block)
+    told = [
+        ("b.log", 1, "10.0.0.2", None),
+        ("a.log", 5, None, "Mesh_b"),
+        ("a.log", 7, None, "BGP"),
+        (None, 3, "x", None),
+    ]
+    states = table("states", [
+        {"source_path": path, "byte_offset": offset, "peer": peer, "protocol": protocol}
+        for path, offset, peer, protocol in told
+    ])  # fmt: skip
+    lines = [("c.log", 1), ("b.log", 1), ("b.log", 2), (None, 3), (None, 4), ("a.log", 7), ("a.log", 5)]
+    records = table("records", [
+        {"source_path": path, "byte_offset": offset, "category": f"line {number}"}
+        for number, (path, offset) in enumerate(lines)
+    ]).with_row_index("row")  # fmt: skip
+    left = loose._untold(records.select("row", "category", *loose.LINE), states)
+    assert left.rows() == [(number, f"line {number}") for number in (0, 2, 4, 5)]
