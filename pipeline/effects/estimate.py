@@ -40,6 +40,7 @@ from pipeline.effects.verdicts import (
 from pipeline.effects.within import BeforeAfter, before_after, judge_change
 from pipeline.sessions.facts import slices
 from pipeline.sessions.pooled import Pool
+from pipeline.warehouse.memory import let_go
 from pipeline.warehouse.writer import Warehouse
 
 ALL = "all"
@@ -84,8 +85,14 @@ class _Question:
 def estimate(warehouse: Warehouse) -> dict[str, dict[str, pl.DataFrame]]:
     """Statistics of every cluster, and under ``all`` those of all together, ready for ``replace_derived``."""
     # the intervals are many: nothing here holds on to them
-    exposure = build_exposure({name: _read(warehouse, name) for name in INPUTS})
+    exposure = build_exposure(_tables(warehouse))
     return _estimated(exposure, {name: _read(warehouse, name) for name in INPUTS if name != INTERVALS}, PERMUTATIONS)
+
+
+def _tables(warehouse: Warehouse) -> Tables:
+    found = {name: _read(warehouse, name) for name in INPUTS}
+    let_go(warehouse.connection)
+    return found
 
 
 def _read(warehouse: Warehouse, name: str) -> pl.DataFrame:

@@ -6,7 +6,6 @@ Times are ``Datetime('us', 'UTC')``; every row carries the file and byte offset 
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,11 +15,10 @@ import duckdb
 import polars as pl
 
 from pipeline.sessions.pooled import NAME, SLICE_ROWS, Pool, as_texts
-from pipeline.warehouse.memory import memory_of
+from pipeline.warehouse.memory import let_go
 
 TIME = pl.Datetime("us", "UTC")
 _TEXT = pl.String
-_IDLE = "10MB"
 _PLACE: dict[str, Any] = {"source_path": NAME, "byte_offset": pl.UInt64}
 
 SCHEMAS: dict[str, dict[str, Any]] = {
@@ -152,14 +150,8 @@ def load_cluster(connection: duckdb.DuckDBPyConnection, cluster: str, wanted: Wa
         else:
             pool.add(slices(connection.sql(_MARKS if name == "marks" else _select(name), params=params), schema))
         frames[name] = pool.ordered(_order(name))
-    _let_go(connection)
+    let_go(connection)
     return ClusterFacts(cluster, **_with_nodes(frames))
-
-
-def _let_go(connection: duckdb.DuckDBPyConnection) -> None:
-    """Give back what the database keeps of its file: nothing is asked of it while findings are made."""
-    with contextlib.suppress(duckdb.Error), memory_of(connection, _IDLE):
-        pass  # refused when more is in use: what is not is given back all the same
 
 
 def slices(found: duckdb.DuckDBPyRelation, schema: Mapping[str, Any]) -> Iterator[pl.DataFrame]:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import duckdb
 
+_IDLE = "10MB"
+
 
 @contextlib.contextmanager
 def memory_of(connection: duckdb.DuckDBPyConnection, limit: str) -> Iterator[None]:
@@ -26,3 +28,9 @@ def memory_of(connection: duckdb.DuckDBPyConnection, limit: str) -> Iterator[Non
         # refused while more is in use, or after an error that ended the database: neither undoes what was done
         with contextlib.suppress(duckdb.Error):
             connection.execute("SET memory_limit = ?", [before])
+
+
+def let_go(connection: duckdb.DuckDBPyConnection) -> None:
+    """Give back what the database keeps of its file, where nothing is asked of it for some time."""
+    with contextlib.suppress(duckdb.Error), memory_of(connection, _IDLE):
+        pass  # refused when more is in use: what is not is given back all the same
