@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from queue import Empty, SimpleQueue
 
 import duckdb
 
@@ -67,9 +67,8 @@ PUBLISHED: dict[str, str] = {
     "rejects": "load_id, source_path, byte_offset",
 }
 
-# Sorting and writing one table keeps less than two cores busy: the largest goes beside the others.
-_LARGEST = "log_events"
-_SHARES = ([_LARGEST], [name for name in PUBLISHED if name != _LARGEST])
+# Sorting and writing one table keeps less than two cores busy.
+_WRITERS = 2
 
 _ARCHIVE = "Every record of the loads that were run with --archive, by cluster and day (date); read from Parquet files."
 _META = {
@@ -156,18 +155,23 @@ def _write(warehouse: Warehouse, path: Path, sequence: int) -> None:
 
 
 def _write_tables(con: duckdb.DuckDBPyConnection) -> None:
-    """All tables, those of a share one after the other: nobody sees the file before all of them are there."""
-    with ThreadPoolExecutor(len(_SHARES)) as pool:
-        done = [pool.submit(_write_share, con.cursor(), names) for names in _SHARES]
-    for share in done:
-        share.result()
+    """All tables, several at a time, each writer's in a transaction: nobody sees the file before all are there."""
+    left: SimpleQueue[str] = SimpleQueue()
+    for name in PUBLISHED:
+        left.put(name)
+    with ThreadPoolExecutor(_WRITERS) as pool:
+        writers = [pool.submit(_write_some, con.cursor(), left) for _ in range(_WRITERS)]
+    for writer in writers:
+        writer.result()
 
 
-def _write_share(con: duckdb.DuckDBPyConnection, names: Sequence[str]) -> None:
+def _write_some(con: duckdb.DuckDBPyConnection, left: SimpleQueue[str]) -> None:
     with con:
         con.begin()
-        for name in names:
-            con.execute(f'CREATE TABLE snapshot.main."{name}" AS FROM main."{name}" ORDER BY {PUBLISHED[name]}')
+        with contextlib.suppress(Empty):
+            while True:
+                name = left.get_nowait()
+                con.execute(f'CREATE TABLE snapshot.main."{name}" AS FROM main."{name}" ORDER BY {PUBLISHED[name]}')
         con.commit()
 
 
