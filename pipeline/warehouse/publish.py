@@ -29,7 +29,7 @@ from pipeline.warehouse.snapshots import (
     snapshot_name,
     sync_folder,
 )
-from pipeline.warehouse.writer import Warehouse
+from pipeline.warehouse.writer import DATABASE_NAME, Warehouse
 
 # Clients of DuckDB 1.5 must be able to read a snapshot; the default format of a newer one shuts them out.
 STORAGE_VERSION = "v1.5.0"
@@ -67,8 +67,10 @@ PUBLISHED: dict[str, str] = {
     "rejects": "load_id, source_path, byte_offset",
 }
 
-# Sorting and writing one table keeps less than two cores busy.
+# Sorting and writing one table keeps less than two cores busy. Of a larger database two would not fit into memory
+# side by side, and each would wait for the other's rows to be written to disk.
 _WRITERS = 2
+_SMALL_BYTES = 64 << 20
 
 _ARCHIVE = "Every record of the loads that were run with --archive, by cluster and day (date); read from Parquet files."
 _META = {
@@ -133,7 +135,7 @@ def _write(warehouse: Warehouse, path: Path, sequence: int) -> None:
     options = f"STORAGE_VERSION '{STORAGE_VERSION}', ROW_GROUP_SIZE {_GROUP_ROWS}"
     con.execute(f"ATTACH '{_quoted(str(path))}' AS snapshot ({options})")
     try:
-        _write_tables(con)
+        _write_tables(con, (warehouse.directory / DATABASE_NAME).stat().st_size)
         con.begin()
         _copy_comments(con)
         _write_archive_view(con, warehouse.directory)
@@ -154,13 +156,15 @@ def _write(warehouse: Warehouse, path: Path, sequence: int) -> None:
     path.chmod(0o444)
 
 
-def _write_tables(con: duckdb.DuckDBPyConnection) -> None:
-    """All tables, several at a time, each writer's in a transaction: nobody sees the file before all are there."""
+def _write_tables(con: duckdb.DuckDBPyConnection, size: int) -> None:
+    """All tables of a database of ``size`` bytes, each writer's in a transaction: nobody sees the file before all are
+    there."""
     left: SimpleQueue[str] = SimpleQueue()
     for name in PUBLISHED:
         left.put(name)
-    with ThreadPoolExecutor(_WRITERS) as pool:
-        writers = [pool.submit(_write_some, con.cursor(), left) for _ in range(_WRITERS)]
+    count = _WRITERS if size <= _SMALL_BYTES else 1
+    with ThreadPoolExecutor(count) as pool:
+        writers = [pool.submit(_write_some, con.cursor(), left) for _ in range(count)]
     for writer in writers:
         writer.result()
 
