@@ -25,7 +25,7 @@ from pipeline.settings import Settings
 _SIZE = struct.Struct(">Q")
 PIPE_BYTES = 1 << 20
 # Columns of a few megabytes come and go: memory given back to the system each time costs a fifth of the run.
-_REUSED = {"MALLOC_MMAP_THRESHOLD_": str(256 << 20), "MALLOC_TRIM_THRESHOLD_": str(512 << 20)}
+REUSED = {"MALLOC_MMAP_THRESHOLD_": str(256 << 20), "MALLOC_TRIM_THRESHOLD_": str(512 << 20)}
 # Starting a process costs as much as parsing some megabytes: little input is parsed in this one.
 ALONE_BYTES = 4 << 20
 ALONE_FILES = 400
@@ -81,7 +81,7 @@ def start(settings: Settings) -> Process:
     """Start a parsing process."""
     # one thread each: the processes are the parallelism, and more threads only take memory and turns
     environment = {
-        **_REUSED,
+        **REUSED,
         **os.environ,
         "POLARS_MAX_THREADS": "1",
         "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),

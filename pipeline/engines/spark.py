@@ -30,6 +30,7 @@ import pyarrow as pa
 from pipeline import __version__
 from pipeline.engines.items import Parsed, Part, run_item, spooled_bytes
 from pipeline.engines.local import InputOptions, Summary, ingest_with
+from pipeline.engines.processes import REUSED
 from pipeline.engines.staging import Staging, new_staging, staging_at
 from pipeline.errors import DependencyError, PeerscopeError, UsageError
 from pipeline.grammar import load_ruleset
@@ -101,6 +102,7 @@ def start_session(master: str | None, conf: Mapping[str, str]) -> Any:
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.executorEnv.POLARS_MAX_THREADS": "1",
+        **{f"spark.executorEnv.{name}": value for name, value in REUSED.items()},
         "spark.executorEnv.PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
         **conf,
     }
