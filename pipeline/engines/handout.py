@@ -20,14 +20,22 @@ from pipeline.errors import SpaceError
 
 # Items that may wait for each process: enough that none is idle, few enough that memory is bounded.
 AHEAD = 2
+# The facts of a fleet in a storm take three times as much memory as its lines, those of a quiet one an eighth: an item
+# is no larger than its facts may be.
+FACTS_BYTES = 24 << 20
+LEAST_BYTES = 2 << 20
 _SHARED = Path("/dev/shm")  # noqa: S108 - spool files are made there with names of their own
 LINE_END = b"\n"
 
 
 class Parsers(Protocol):
-    """Who parses work items: processes of this machine, or a cluster; about ``count`` of them at a time."""
+    """Who parses work items: processes of this machine, or a cluster; about ``count`` of them at a time.
+
+    ``first_bytes`` is how large an item may be as long as nothing is known of the facts to come.
+    """
 
     count: int
+    first_bytes: int
 
     def submit(self, parts: Sequence[Part], size: int) -> Future[Parsed]:
         """Parse an item of ``size`` bytes."""
@@ -67,9 +75,15 @@ class Spool:
 
 
 class Handout:
-    """The items under way, of at most some ``item_bytes``, and the files through which long ones are handed out."""
+    """The items under way, and the files through which long ones are handed out.
+
+    ``item_bytes`` is what the next item should hold, at most what was given.
+    """
 
     def __init__(self, workers: Parsers, item_bytes: int) -> None:
+        self.item_bytes = min(item_bytes, workers.first_bytes)
+        self._most = item_bytes
+        self._fitting: deque[int] = deque(maxlen=workers.count * AHEAD + 1)
         self._workers = workers
         self._waiting: deque[Callable[[], None]] = deque()
         folder = _spool_folder((workers.count * AHEAD + 1) * item_bytes)
@@ -84,10 +98,18 @@ class Handout:
 
         def step() -> None:
             parsed = future.result()
+            self._learn(size, parsed)
             self._free += sorted({part.spool for part in parts if part.spool is not None})
             take(parsed)
 
         self.wait(step)
+
+    def _learn(self, size: int, parsed: Parsed) -> None:
+        """Items like the last ones, with the largest facts among them, should fit. Facts come in the order of items, so
+        the same input is always cut in the same way."""
+        facts = sum(frame.estimated_size() for frame in parsed.frames.values())
+        self._fitting.append(size * FACTS_BYTES // max(int(facts), 1))
+        self.item_bytes = min(self._most, max(LEAST_BYTES, min(self._fitting)))
 
     def wait(self, step: Callable[[], None]) -> None:
         """Queue a step on facts to come; the oldest ones are taken first when too many wait."""

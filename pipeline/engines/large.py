@@ -170,10 +170,11 @@ class LargeSources:
 
     def _ranges(self, part: Part, first: int, size: int) -> Iterator[tuple[Part, int]]:
         """Ranges of a plain file from ``first`` on, for the processes to read."""
-        step = self._desk.settings.item_bytes
-        for begin in range(first, size, step):
-            end = min(begin + step, size)
+        begin = first
+        while begin < size:
+            end = min(begin + self._desk.handout.item_bytes, size)
             yield replace(part, begin=begin, end=end, size=size, floor=first), end - begin
+            begin = end
 
     def _unpacked(self, source: Source, part: Part, head: bytes, digest: Digest) -> Iterator[tuple[Part, int]]:
         """Parts of what must be unpacked here, spooled; a document comes whole."""
@@ -188,7 +189,8 @@ class LargeSources:
         prior, read = self._desk.growth.skip(part.path, head, lambda: read_some(source), digest)
         self._begun[part.src] = prior
         base = prior.end if prior else 0
-        for window in stream_windows(read, b"", settings.item_bytes, self._context, settings.line_bytes):
+        handout = self._desk.handout
+        for window in stream_windows(read, b"", lambda: handout.item_bytes, self._context, settings.line_bytes):
             size = (window.end or window.offset + len(window.data) + window.tail) - window.begin
             end = None if window.end is None else base + window.end
             offset, begin = base + window.offset, base + window.begin

@@ -123,7 +123,7 @@ class Reading:
         self._rows[part.src] = self._desk.row(part, identity, read)
         self._parts += pieces
         self._bytes += self._rows[part.src].bytes_read
-        if self._bytes >= self._desk.settings.item_bytes or len(self._rows) >= self._desk.settings.batch_files:
+        if self._bytes >= self._desk.handout.item_bytes or len(self._rows) >= self._desk.settings.batch_files:
             self._flush()
 
     def _carried(self, part: Part, data: memoryview) -> Part:

@@ -156,6 +156,8 @@ class SparkTasks:
     A job runs while the driver lays down the items of the next one and loads the facts of the one before.
     """
 
+    first_bytes = sys.maxsize  # facts wait on the disk, and a task costs more than the rest of a small item
+
     def __init__(self, session: Any, staging: Staging, settings: Settings) -> None:
         self._session = session
         self._staging = staging

@@ -67,17 +67,19 @@ def _finish_line(file: BinaryIO, data: bytes, start: int, left: int, keep: int) 
 
 
 def stream_windows(
-    read: Callable[[], bytes], head: bytes, item: int, context: int, line_bytes: int
+    read: Callable[[], bytes], head: bytes, item: Callable[[], int], context: int, line_bytes: int
 ) -> Iterator[Window]:
-    """Windows of about ``item`` bytes over a stream; ``read`` gives the bytes after ``head``, b"" at the end."""
+    """Windows over a stream, the next one of about ``item()`` bytes; ``read`` gives the bytes after ``head``, b"" at
+    the end."""
     buffer, base, begin = bytearray(head), 0, 0
     while True:
-        ended = _fill(buffer, read, begin + item + context - base)
+        wanted = item()
+        ended = _fill(buffer, read, begin + wanted + context - base)
         if ended:
             if base + len(buffer) > begin:
                 yield Window(bytes(buffer), base, begin, None)
             return
-        end, last = begin + item, buffer.rfind(b"\n") + 1
+        end, last = begin + wanted, buffer.rfind(b"\n") + 1
         if base + last >= end:
             yield Window(bytes(buffer[:last]), base, begin, end)
             begin = end

@@ -103,7 +103,7 @@ def test_windows_hold_every_line_once(lines: list[bytes], item: int, context: in
     data = b"\n".join(lines) + (b"\n" if ended and lines else b"")
     starts = [0] + [i + 1 for i, byte in enumerate(data) if byte == 10 and i + 1 < len(data)] if data else []
     blocks = iter([data[i : i + 7] for i in range(0, len(data), 7)])
-    streamed = list(stream_windows(lambda: next(blocks, b""), b"", item, context, keep))
+    streamed = list(stream_windows(lambda: next(blocks, b""), b"", lambda: item, context, keep))
     ranged = [
         read_window(io.BytesIO(data), begin, min(begin + item, len(data)), len(data), context, keep)
         for begin in range(0, len(data), item)

@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+import polars as pl
 import pytest
 
 from pipeline.engines import handout
@@ -18,6 +20,7 @@ from pipeline.grammar import load_ruleset
 from pipeline.settings import Settings
 from pipeline.sources.paths import names_in_path
 
+SOME = 10_000
 LINE = "2024-12-18T07:00:{:02d}.034480232Z stdout F bird: Mesh_10_128_1_{}: State changed to start{}"
 
 
@@ -29,12 +32,25 @@ class Nobody:
     """Parses nothing."""
 
     count = 2
+    first_bytes = 1 << 20
 
     def submit(self, parts: object, size: int) -> Future[Parsed]:
         raise NotImplementedError
 
     def close(self) -> None:
         raise NotImplementedError
+
+
+class Dull(Nobody):
+    """Finds as many bytes of facts as it is told."""
+
+    def __init__(self) -> None:
+        self.facts = 0
+
+    def submit(self, parts: object, size: int) -> Future[Parsed]:
+        done: Future[Parsed] = Future()
+        done.set_result(Parsed({"counts": pl.DataFrame({"n": np.zeros(self.facts, np.uint8)})}, {}))
+        return done
 
 
 def part_of(number: int) -> Part:
@@ -85,5 +101,33 @@ def test_a_full_disk_is_told_with_what_to_do() -> None:
         spool.path = "/dev/full"
         with pytest.raises(SpaceError, match="TMPDIR"):
             spool.add(part_of(1), b"line\n")
+    finally:
+        out.close()
+
+
+def test_items_are_as_large_as_their_facts_may_be() -> None:
+    most, dull = 48 << 20, Dull()
+    out = Handout(dull, most)
+    sizes = []
+
+    def parse(facts_a_byte: float, items: int) -> None:
+        for _ in range(items):
+            dull.facts = int(SOME * facts_a_byte)
+            out.submit([], SOME, lambda _: None)
+            out.drain()
+            sizes.append(out.item_bytes)
+
+    try:
+        assert out.item_bytes == dull.first_bytes
+        parse(0.1, 2)
+        assert sizes[-1] == most
+        parse(4, 2)
+        assert sizes[-1] == pytest.approx(handout.FACTS_BYTES / 4, rel=0.01)
+        parse(0.1, 2)
+        assert sizes[-1] < most, "one quiet item does not end a storm"
+        parse(0.1, 5)
+        assert sizes[-1] == most
+        parse(1000, 3)
+        assert sizes[-1] == handout.LEAST_BYTES
     finally:
         out.close()

@@ -43,7 +43,7 @@ class Moving:
 
     def __init__(self, change: Change, path: Path) -> None:
         self._workers = Workers(1, LARGE)
-        self.count = self._workers.count
+        self.count, self.first_bytes = self._workers.count, Workers.first_bytes
         self._change, self._path, self._items = change, path, 0
 
     def submit(self, parts: Sequence[Part], size: int) -> Future[Parsed]:

@@ -112,7 +112,7 @@ class Disturbed:
 
     def __init__(self, happens: Callable[[], None]) -> None:
         self._workers, self._happens, self._items = Workers(1, LARGE), happens, 0
-        self.count = 1
+        self.count, self.first_bytes = 1, Workers.first_bytes
 
     def submit(self, parts: Sequence[Part], size: int) -> Future[Parsed]:
         self._items += 1
