@@ -95,17 +95,24 @@ def _from_ipc(data: bytes) -> pl.DataFrame:
     return frame
 
 
+def spooled_bytes(part: Part) -> bytes:
+    """The bytes that lie in the part's spool file."""
+    with Path(part.spool or "").open("rb", buffering=0) as file:
+        file.seek(part.spool_at)
+        return file.read(part.spool_bytes)
+
+
 def run_item(
     parts: Sequence[Part],
     ruleset: Ruleset,
     settings: Settings,
-    unspool: Callable[[Part], Bytes] | None = None,
+    unspool: Callable[[Part], Bytes] = spooled_bytes,
 ) -> Parsed:
     """Read, parse and shape one work item: a pure function of the bytes of its parts.
 
-    ``unspool`` has the bytes of spooled parts (``spooled_bytes`` when None).
+    ``unspool`` has the bytes of spooled parts.
     """
-    pieces = [_piece(part, settings, unspool or spooled_bytes) for part in parts]
+    pieces = [_piece(part, settings, unspool) for part in parts]
     readable = [piece for piece in pieces if piece.identity.family != "binary"]
     facts = parse(readable, ruleset, settings)
     if parts[0].archive is not None:
@@ -152,13 +159,6 @@ def _piece(part: Part, settings: Settings, unspool: Callable[[Part], Bytes]) -> 
         return replace(piece, identity=part.identity or NOTHING, offset=part.begin, end=part.begin)
     known = part.identity or identify(window.data[:SNIFF_BYTES])
     return replace(piece, identity=known, data=window.data, offset=window.offset, end=window.end, tail=window.tail)
-
-
-def spooled_bytes(part: Part) -> bytes:
-    """The bytes that lie in the part's spool file."""
-    with Path(part.spool or "").open("rb", buffering=0) as file:
-        file.seek(part.spool_at)
-        return file.read(part.spool_bytes)
 
 
 class Mapped:

@@ -40,9 +40,6 @@ def ingest(
         MissingInputError: nothing could be read at all.
     """
     workers = Workers(processes_of(settings), settings, ahead)
-    if not warehouse.load_ids():
-        # nothing is known yet, so all of it will be read
-        workers.expect(paths)
     return ingest_with(warehouse, paths, options, settings, workers, "local", progress)
 
 

@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from pipeline.engines.items import Parsed, Part, run_item
-from pipeline.engines.processes import ALONE_BYTES, ALONE_FILES, Ahead, Process, end, is_much, receive, send, start
+from pipeline.engines.processes import ALONE_BYTES, ALONE_FILES, Ahead, Process, end, receive, send, start
 from pipeline.errors import PeerscopeError
 from pipeline.grammar import load_ruleset
 from pipeline.settings import Settings
@@ -40,11 +40,6 @@ class Workers:
             done.set_result(run_item(parts, load_ruleset(), self._settings))
             return done
         return self._begun().submit(self._run, parts)
-
-    def expect(self, paths: Sequence[str]) -> None:
-        """Start the processes at once when there is much to read: they load their libraries meanwhile."""
-        if self.count > 1 and is_much(paths):
-            self._begun()
 
     def _begun(self) -> ThreadPoolExecutor:
         if self._threads is None:

@@ -28,24 +28,17 @@ class Usage(NamedTuple):
     free: int
 
 
-class Nobody:
-    """Parses nothing."""
+class Dull:
+    """Finds as many bytes of facts as it is told."""
 
     count = 2
     first_bytes = 1 << 20
 
-    def submit(self, parts: object, size: int) -> Future[Parsed]:
-        raise NotImplementedError
-
-    def close(self) -> None:
-        raise NotImplementedError
-
-
-class Dull(Nobody):
-    """Finds as many bytes of facts as it is told."""
-
     def __init__(self) -> None:
         self.facts = 0
+
+    def close(self) -> None:
+        """There is nothing to end."""
 
     def submit(self, parts: object, size: int) -> Future[Parsed]:
         done: Future[Parsed] = Future()
@@ -62,7 +55,7 @@ def part_of(number: int) -> Part:
 def test_parts_in_a_file_are_those_that_were_put_there(ended: bool) -> None:
     texts = ["".join(LINE.format(n, k, "\n") for k in range(20)).encode() for n in range(3)]
     data = texts if ended else [text[:-1] for text in texts]
-    out = Handout(Nobody(), 1 << 20)
+    out = Handout(Dull(), 1 << 20)
     try:
         spool = out.spool()
         spooled = [spool.add(part_of(n), text) for n, text in enumerate(data)]
@@ -87,7 +80,7 @@ def test_spool_files_are_kept_in_memory_only_where_there_is_room(
 ) -> None:
     monkeypatch.setattr(handout, "_SHARED", tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(free))
-    out = Handout(Nobody(), 48 << 20)
+    out = Handout(Dull(), 48 << 20)
     try:
         assert Path(out.spool().path).is_relative_to(tmp_path) == shared
     finally:
@@ -95,7 +88,7 @@ def test_spool_files_are_kept_in_memory_only_where_there_is_room(
 
 
 def test_a_full_disk_is_told_with_what_to_do() -> None:
-    out = Handout(Nobody(), 1 << 20)
+    out = Handout(Dull(), 1 << 20)
     try:
         spool = out.spool()
         spool.path = "/dev/full"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.engines.items import Part
-from pipeline.engines.processes import Ahead
+from pipeline.engines.processes import ALONE_BYTES, Ahead
 from pipeline.engines.workers import Workers
 from pipeline.settings import Settings
 from pipeline.sources.paths import names_in_path
@@ -57,9 +57,8 @@ def test_items_are_parsed_by_processes_started_ahead(much: list[str], tmp_path: 
         ready = {process.pid for process in ahead._ready}
         workers = Workers(2, TWO, ahead)
         try:
-            workers.expect(much)
+            parsed = workers.submit([part], ALONE_BYTES + 1).result()
             assert {process.pid for process in workers._all} == ready
-            parsed = workers.submit([part], len(LINE) * 50).result()
         finally:
             workers.close()
     assert parsed.frames["states"].height == 50
