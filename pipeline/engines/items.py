@@ -27,7 +27,7 @@ from pipeline.sources.lines import Bytes
 from pipeline.sources.paths import Names
 from pipeline.sources.remote import open_input
 from pipeline.sources.windows import read_window
-from pipeline.warehouse.tables import with_shape_id
+from pipeline.warehouse.tables import SHAPE_KEYS, with_shape_id
 
 NOTHING = Identity("log", "empty", "no line begins here")
 UNREAD = "unread"
@@ -185,11 +185,10 @@ def _ready(facts: Facts, parts: Sequence[Part]) -> dict[str, pl.DataFrame]:
         frame: pl.DataFrame = getattr(facts, spec.name)
         frames[spec.name] = frame.hstack([paths.gather(frame["src"].to_numpy() - first)])
     # every record is counted, so these are all
-    keys = ["component", "rule", "shape"]
-    ids = with_shape_id(facts.counts.select(keys).unique())
+    ids = with_shape_id(facts.counts.select(SHAPE_KEYS).unique())
     shapes = _shapes(frames["records"], frames["counts"])
     for name, frame in (("shapes", shapes), ("records", frames["records"]), ("counts", facts.counts)):
-        frames[name] = frame.join(ids, on=keys, how="left", nulls_equal=True)
+        frames[name] = frame.join(ids, on=SHAPE_KEYS, how="left", nulls_equal=True)
     frames["records"] = frames["records"].drop("shape")
     frames["counts"] = frames["counts"].drop("shape", "rule", "category", "severity")
     return frames
@@ -197,8 +196,7 @@ def _ready(facts: Facts, parts: Sequence[Part]) -> dict[str, pl.DataFrame]:
 
 def _shapes(records: pl.DataFrame, counts: pl.DataFrame) -> pl.DataFrame:
     """Distinct shapes, each with its first record as example: first by source and place, however it was cut."""
-    keys = ["component", "rule", "shape"]
     place = ["source_path", "byte_offset"]
-    first = records.select(*keys, *place, example="message").sort(place).unique(keys, keep="first")
-    distinct = counts.select(*keys, "category", "severity").unique()
-    return distinct.join(first, on=keys, how="left", nulls_equal=True)
+    first = records.select(*SHAPE_KEYS, *place, example="message").sort(place).unique(SHAPE_KEYS, keep="first")
+    distinct = counts.select(*SHAPE_KEYS, "category", "severity").unique()
+    return distinct.join(first, on=SHAPE_KEYS, how="left", nulls_equal=True)

@@ -15,6 +15,8 @@ from pipeline.errors import WarehouseError
 SLICE_ROWS = 50_000
 """Rows that are copied at a time on their way into a table."""
 _NULL = "\x00"
+SHAPE_KEYS = ["component", "rule", "shape"]
+"""What a shape's id is made of."""
 
 
 # a fleet has some thousand shapes; the bound is for hostile ones
@@ -29,11 +31,10 @@ def with_shape_id(frame: pl.DataFrame) -> pl.DataFrame:
     """Add ``shape_id`` (UInt64) from the columns ``component``, ``rule`` and ``shape``, where it is not there yet."""
     if "shape_id" in frame.columns:
         return frame
-    keys = ["component", "rule", "shape"]
-    text = frame.with_columns(pl.col(keys).cast(pl.String))
-    distinct = text.select(keys).unique()
+    text = frame.with_columns(pl.col(SHAPE_KEYS).cast(pl.String))
+    distinct = text.select(SHAPE_KEYS).unique()
     ids = pl.Series("shape_id", [shape_id(*row) for row in distinct.iter_rows()], dtype=pl.UInt64)
-    return text.join(distinct.with_columns(ids), on=keys, how="left", nulls_equal=True)
+    return text.join(distinct.with_columns(ids), on=SHAPE_KEYS, how="left", nulls_equal=True)
 
 
 def table_columns(con: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:
