@@ -55,6 +55,19 @@ class Verdict(NamedTuple):
     names: bool = True
     said: tuple[Any, ...] = (None,) * len(SAID)
 
+    @property
+    def terse(self) -> bool:
+        """Whether the text follows the daemon's name (BIRD's own lines)."""
+        return self._saying("family") == "bird"
+
+    @property
+    def six(self) -> bool:
+        """Whether bird6 says it."""
+        return self._saying("component") == "bird6"
+
+    def _saying(self, name: str) -> object:
+        return self.said[SAID.names().index(name)]
+
 
 UNREAD = Verdict()
 #: A kind: whether it stands behind a date, its key, and the Go file that said it.
@@ -85,10 +98,13 @@ class Kinds:
         self._numbers: dict[Name, int] = {}
         self._verdicts: list[Verdict] = [UNREAD]
 
-    def scan(self, text: Text) -> Scanned:
-        """Stamps and wordings of lines; hostile ones may have filled what there was room for, so it is emptied."""
+    def make_room(self) -> None:
+        """Hostile lines may have filled what there was room for: it is emptied, and kinds get new numbers."""
         if self._wordings.full:
             self._forget()
+
+    def scan(self, text: Text) -> Scanned:
+        """Stamps and wordings of lines."""
         return scan(text.octets, text.begin, text.width, self._words, self._wordings)
 
     def of(self, heads: Scanned) -> tuple[np.ndarray, np.ndarray]:

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from pipeline.engines.blocks import NOTHING_KNOWN, may_be_sifted, sort_lines
 from pipeline.engines.facts import NODE_FACTS, REJECTS, RESOURCES, STATES
 from pipeline.engines.ranges import RECORDS_AROUND, trim_piece, within
-from pipeline.engines.sieve import NO_COUNTS, UNSIFTED, Sieve, Sifted
+from pipeline.engines.sieve import NO_COUNTS, Sieve
 from pipeline.frames import conform, schema
 from pipeline.grammar import KIND, RULE_NUMBER, SAID
 from pipeline.inventory.bird_config import parse_bird_config
 from pipeline.inventory.documents import parse_documents
-from pipeline.native.library import available
 from pipeline.redact import redact, redact_expr, redact_series
 from pipeline.settings import Settings
 from pipeline.sources.birds import name_birds
@@ -31,15 +31,16 @@ from pipeline.sources.dumps import name_pods
 from pipeline.sources.envelopes import strip_envelopes
 from pipeline.sources.exports import Damage, read_exports
 from pipeline.sources.headers import parse_headers
-from pipeline.sources.lines import LINES_SCHEMA, Chunk, Text, split_text, trim_lines
+from pipeline.sources.lines import Chunk, split_lines, trim_lines
 from pipeline.sources.records import join_continuations, join_pieces, place_in_time
-from pipeline.sources.secrets import hide_blocks, holds_blocks
+from pipeline.sources.secrets import hide_blocks
 from pipeline.sources.times import UTC_US
 from pipeline.status import parse_console
 from pipeline.status.model import FACT_SCHEMA, RECORD_SCHEMA, REJECT_SCHEMA, RESOURCE_SCHEMA, STATE_SCHEMA
 from pipeline.status.model import Facts as RowFacts
 
 if TYPE_CHECKING:
+    from pipeline.engines.kinds import Reader
     from pipeline.engines.parse import Piece
 
 READ = schema(
@@ -117,7 +118,7 @@ def read_logs(pieces: Sequence[Piece], settings: Settings, sieve: Sieve | None =
 
 def _read_alike(pieces: Sequence[Piece], settings: Settings, sieve: Sieve | None) -> LogFacts:
     """Reads cut pieces with little around them first; with all of it only where that is not enough."""
-    if sieve is not None and _may_be_sifted(pieces):
+    if sieve is not None and may_be_sifted(pieces):
         return _read_lines(pieces, settings, sieve)[0]
     near = [trim_piece(piece, RECORDS_AROUND * settings.record_bytes) for piece in pieces]
     facts, sure = _read_lines(near, settings)
@@ -126,29 +127,18 @@ def _read_alike(pieces: Sequence[Piece], settings: Settings, sieve: Sieve | None
     return _read_lines(pieces, settings)[0]
 
 
-def _may_be_sifted(pieces: Sequence[Piece]) -> bool:
-    """Container logs, a piece of each, that do not say by their place which BIRD daemon speaks."""
-    return (
-        available()
-        and pieces[0].identity.chain == ("cri",)
-        and len({piece.src for piece in pieces}) == len(pieces)
-        and all(piece.service not in ("bird", "bird6") for piece in pieces)
-    )
-
-
 def _read_lines(pieces: Sequence[Piece], settings: Settings, sieve: Sieve | None = None) -> tuple[LogFacts, bool]:
     """The facts, and whether more of the sources around the pieces could not change them."""
     first = pieces[0]
     chunks = [Chunk(p.src, p.data, p.offset, p.tail) for p in pieces]
-    unsaid, rejects, sifted = UNSAID.to_frame(), REJECTS.to_frame(), UNSIFTED
+    unsaid, rejects, known = UNSAID.to_frame(), REJECTS.to_frame(), NOTHING_KNOWN
     if first.identity.family == "export":
         frame, broken = read_exports(chunks, first.identity.chain[0], first.tz, first.reference)
         frame, rejects = hide_blocks(frame.with_columns(overflow=pl.lit(False))), _refused(broken)
     else:
-        text = split_text(chunks)
-        if text is not None and sieve is not None:
-            sifted = _sift(text, pieces, settings, sieve)
-        lines = trim_lines(text.frame(sifted.rows), settings.line_bytes) if text else LINES_SCHEMA.to_frame()
+        if sieve is not None:
+            known = sort_lines(pieces, sieve, _reader(first, settings))
+        lines = trim_lines(known.lines, settings.line_bytes) if sieve else split_lines(chunks, settings.line_bytes)
         empty = (lines["length"] < _SHORT) & (lines["raw"].str.strip_chars() == "")
         if empty.any():
             unsaid = _unsaid(within(lines.filter(empty), pieces), BLANK)
@@ -165,10 +155,10 @@ def _read_lines(pieces: Sequence[Piece], settings: Settings, sieve: Sieve | None
     frame = frame.join(_about(pieces), on="src", how="left", suffix="_known", maintain_order="left")
     untimed = frame["ts"].null_count() > 0 and within(frame.filter(pl.col("ts").is_null()), pieces).height > 0
     frame = place_in_time(frame, settings.neighbour_bytes)
-    frame, guessed = (frame, False) if sifted.only_four else name_birds(frame, settings.neighbour_bytes)
+    frame, guessed = (frame, False) if known.only_four else name_birds(frame, settings.neighbour_bytes)
     sure = not untimed and not (guessed and frame.select(pl.col("guessed").any()).item())
     records = _as_read(within(frame, pieces), settings)
-    return LogFacts(records, unsaid, rejects, sifted.counted, _as_told(sifted.told, pieces)), sure
+    return LogFacts(records, unsaid, rejects, known.counted, _as_told(known.told, pieces)), sure
 
 
 def _as_read(frame: pl.DataFrame, settings: Settings) -> pl.DataFrame:
@@ -198,20 +188,17 @@ def _as_told(told: pl.DataFrame, pieces: Sequence[Piece]) -> pl.DataFrame:
     return conform(frame, JUDGED)
 
 
-def _sift(text: Text, pieces: Sequence[Piece], settings: Settings, sieve: Sieve) -> Sifted:
-    first = pieces[0]
+def _reader(first: Piece, settings: Settings) -> Reader:
+    """Reads single lines to records, each as if it stood alone in a source."""
 
     def read(lines: pl.DataFrame) -> pl.DataFrame:
-        """Single lines to records, each as if it stood alone in a source."""
         frame = strip_envelopes(lines, first.identity.chain, first.tz, first.reference)
         frame = parse_headers(join_pieces(frame, 1), first.tz, first.reference)
         return _as_read(
             frame.with_columns(node_known=pl.lit(None, pl.String), pod_known=pl.lit(None, pl.String)), settings
         )
 
-    sifted = sieve.sift(text, {piece.src: (piece.begin, piece.end) for piece in pieces}, read)
-    # what stands between the lines of a key or a Secret matters
-    return UNSIFTED if holds_blocks(text.frame(sifted.rows)["raw"]) else sifted
+    return read
 
 
 def _split_overflow(frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

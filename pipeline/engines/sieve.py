@@ -45,16 +45,16 @@ _PLACE = r"^\[[A-Z]+\]\[[^\]]+\] (?:[a-z0-9-]+/)?(\S+ [^\s:]+):"
 
 @dataclass(frozen=True)
 class Sifted:
-    """Counts (``COUNTED``) of quiet lines, records (``TOLD``) of others, the rows left to be read, and whether all of
-    BIRD's lines are IPv4's."""
+    """Of a block of lines: counts of quiet ones, what their kinds tell of others (a row each), the rows left to be
+    read, and whether all of BIRD's lines are IPv4's."""
 
-    counted: pl.DataFrame
-    told: pl.DataFrame
+    counts: Sequence[Counts]
+    told: pl.DataFrame | None
     rows: np.ndarray | slice
     only_four: bool
 
 
-UNSIFTED = Sifted(NO_COUNTS, NO_RECORDS, slice(None), only_four=False)
+UNSIFTED = Sifted((), None, slice(None), only_four=False)
 
 
 class Sieve:
@@ -66,8 +66,12 @@ class Sieve:
         self._kinds = Kinds(ruleset, frozenset(telling), frozenset(placed))
         self._examples = examples
 
+    def begin(self) -> None:
+        """Make room for an item; what was sifted before means nothing from here on."""
+        self._kinds.make_room()
+
     def sift(self, text: Text, ranges: Mapping[int, tuple[int, int | None]], read: Reader) -> Sifted:
-        """Tell quiet lines from the others.
+        """Tell quiet lines of a block of an item, which holds sources whole, from the others.
 
         ``ranges`` has, for each source, the offsets from and up to which lines are its own; the others are around
         it for what its records go on with.
@@ -88,12 +92,39 @@ class Sieve:
         _leave_neighbours(sure, heads, text.src)
         mine = sure & _inside(text, ranges)
         quiet &= mine
-        counted = self._count(text, heads, kind, quiet)
-        told = self._told(np.flatnonzero(mine & ~quiet), kind, text, heads)
-        return Sifted(counted, told, np.flatnonzero(~sure), only_four)
+        counts = self._count(text, heads, kind, quiet)
+        told = self._tell(np.flatnonzero(mine & ~quiet), kind, text, heads)
+        return Sifted(counts, told, np.flatnonzero(~sure), only_four)
 
-    def _count(self, text: Text, heads: Scanned, kind: np.ndarray, quiet: np.ndarray) -> pl.DataFrame:
-        """Counts (``COUNTED``) of quiet lines; those that are wanted whole lose ``quiet``."""
+    def counted(self, blocks: Sequence[Sifted]) -> pl.DataFrame:
+        """Counts (``COUNTED``) of the quiet lines of an item, a row for each source, minute and kind."""
+        parts = [pl.DataFrame(part._asdict()) for block in blocks for part in block.counts if len(part.src)]
+        if not parts:
+            return NO_COUNTS
+        sums = (
+            pl.concat(parts)
+            .group_by("src", "minute", "kind")
+            .agg(pl.col("events").sum(), first_ts=pl.col("first_ts").min(), last_ts=pl.col("last_ts").max())
+        )
+        counts = sums.join(self._kinds.said(), on="kind", how="left")
+        return counts.with_columns(_time(name) for name in ("minute", "first_ts", "last_ts")).select(
+            pl.col(name).cast(kind) for name, kind in COUNTED.items()
+        )
+
+    def told(self, blocks: Sequence[Sifted]) -> pl.DataFrame:
+        """Records (``TOLD``) of the lines of an item of which all but their own words is known."""
+        parts = [block.told for block in blocks if block.told is not None]
+        if not parts:
+            return NO_RECORDS
+        frame = pl.concat(parts)
+        placed = np.flatnonzero(self._kinds.flags("placed")[frame["kind"].to_numpy()])
+        code = pl.Series("code", [None], dtype=pl.String).new_from_index(0, frame.height)
+        code = code.scatter(placed, frame["headed"].gather(placed).str.extract(_PLACE, 1))
+        frame = frame.with_columns(code, _time("ts"))
+        return frame.join(self._kinds.said(), on="kind", how="left", maintain_order="left").select(TOLD.names())
+
+    def _count(self, text: Text, heads: Scanned, kind: np.ndarray, quiet: np.ndarray) -> list[Counts]:
+        """Counts of quiet lines; those that are wanted whole lose ``quiet``."""
         placed = np.zeros(len(text), bool)
         lines = Quiet(text.src, heads.ts, kind, heads.begin, text.begin + text.width, quiet, placed)
         counts = count_quiet(text.octets, lines, self._kinds.flags("placed"), self._examples)
@@ -103,33 +134,25 @@ class Sieve:
         again = np.delete(rows, first)
         ts = heads.ts[again]
         alone = Counts(text.src[again], kind[again], ts // MINUTE * MINUTE, np.ones(len(again), np.int64), ts, ts)
-        return _counted([counts, alone], self._kinds.said())
+        return [counts, alone]
 
-    def _told(self, rows: np.ndarray, kind: np.ndarray, text: Text, heads: Scanned) -> pl.DataFrame:
-        """Records (``TOLD``) of lines of which all but their own words is known."""
-        if not len(rows):
-            return NO_RECORDS
-        said = self._kinds.said()
+    def _tell(self, rows: np.ndarray, kind: np.ndarray, text: Text, heads: Scanned) -> pl.DataFrame:
+        """Where what is said stands in lines, and what stands before it."""
         of = kind[rows]
-        bird = (said["family"] == "bird").fill_null(False).to_numpy()[of]
-        six = (said["component"] == "bird6").fill_null(False).to_numpy()[of]
+        bird, six = self._kinds.flags("terse")[of], self._kinds.flags("six")[of]
         begin = heads.begin[rows] + np.where(bird, np.where(six, len("bird6: "), len("bird: ")), DATE_WIDTH)
         bodies = find_bodies(text.octets, begin, text.begin[rows] + text.width[rows], ~bird)
-        placed = np.flatnonzero(self._kinds.flags("placed")[of])
-        code = pl.Series("code", [None], dtype=pl.String).new_from_index(0, len(rows))
-        code = code.scatter(placed, text.texts(rows[placed], begin[placed]).str.extract(_PLACE, 1))
-        frame = pl.DataFrame(
+        return pl.DataFrame(
             {
                 "src": text.src[rows],
                 "ts": heads.ts[rows],
                 "kind": of,
+                "headed": text.texts(rows, begin),
                 "body": text.texts(rows, bodies),
-                "code": code,
                 "offset": text.offset[rows],
                 "length": text.length[rows],
             }
-        ).join(said, on="kind", how="left", maintain_order="left")
-        return frame.with_columns(_time("ts")).select(TOLD.names())
+        )
 
 
 def _six_may_speak(lines: pl.Series) -> bool:
@@ -176,20 +199,6 @@ def _inside(text: Text, ranges: Mapping[int, tuple[int, int | None]]) -> np.ndar
             out |= text.offset >= stop
         inside &= ~out | (text.src != src)
     return inside
-
-
-def _counted(parts: Sequence[Counts], said: pl.DataFrame) -> pl.DataFrame:
-    """Counts with what is said of their kinds, a row for each source, minute and kind."""
-    lines = pl.concat(pl.DataFrame(part._asdict()) for part in parts)
-    if lines.is_empty():
-        return NO_COUNTS
-    sums = lines.group_by("src", "minute", "kind").agg(
-        pl.col("events").sum(), first_ts=pl.col("first_ts").min(), last_ts=pl.col("last_ts").max()
-    )
-    counts = sums.join(said, on="kind", how="left")
-    return counts.with_columns(_time(name) for name in ("minute", "first_ts", "last_ts")).select(
-        pl.col(name).cast(kind) for name, kind in COUNTED.items()
-    )
 
 
 def _time(name: str) -> pl.Expr:
