@@ -58,14 +58,11 @@ def _detect_layer(lines: Sequence[str], outer: Sequence[str]) -> str | None:
 
 def _hits(pattern: re.Pattern[str], lines: Sequence[str]) -> list[re.Match[str]]:
     """Matches of the lines; none when less than half of them match."""
-    hits, misses = [], 0
-    for line in lines:
-        match = pattern.match(line)
-        if match:
-            hits.append(match)
-        elif (misses := misses + 1) * 2 > len(lines):
-            return []
-    return hits
+    half = len(lines) // 2 + 1
+    if not any(map(pattern.match, lines[:half])):  # most patterns fit no line: that is said quickly
+        return []
+    hits = [match for match in map(pattern.match, lines) if match]
+    return hits if len(hits) * 2 >= len(lines) else []
 
 
 def _inside_syslog(name: str, outer: Sequence[str]) -> bool:
