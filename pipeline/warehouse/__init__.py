@@ -6,6 +6,7 @@ Reading: ``open_snapshot`` → ``Snapshot.query`` → ``write_result``; never th
 
 from __future__ import annotations
 
+from pipeline.shape_ids import shape_id
 from pipeline.warehouse.ledger import SourceRow
 from pipeline.warehouse.library import Parameter, SavedQuery, load_library, question
 from pipeline.warehouse.load import Load
@@ -15,7 +16,6 @@ from pipeline.warehouse.reader import Result, Snapshot, open_snapshot
 from pipeline.warehouse.snapshots import current_snapshot
 from pipeline.warehouse.sqlfiles import sql_dir
 from pipeline.warehouse.status import render_status, status
-from pipeline.warehouse.tables import shape_id
 from pipeline.warehouse.writer import DERIVED_TABLES, Warehouse
 
 __all__ = [

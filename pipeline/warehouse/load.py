@@ -13,11 +13,12 @@ import polars as pl
 
 from pipeline import __version__
 from pipeline.errors import ReconcileError
+from pipeline.shape_ids import with_shape_id
 from pipeline.warehouse.buffers import Buffer
 from pipeline.warehouse.examples import Examples, in_order
 from pipeline.warehouse.ledger import Ledger, SourceRow
 from pipeline.warehouse.shapes import Shapes
-from pipeline.warehouse.tables import insert, with_shape_id
+from pipeline.warehouse.tables import insert
 
 # Lines that carry no text of their own are counted under these; they need no rule and no example.
 UNTEXTUAL_SHAPES = ("(continuation of the record before)", "(blank line)", "(heading, border or prompt)")

@@ -16,9 +16,10 @@ import polars as pl
 
 from pipeline.errors import WarehouseError
 from pipeline.grammar import Ruleset
+from pipeline.shape_ids import shape_id
 from pipeline.sources.components import BODY_FAMILIES
 from pipeline.warehouse.retention import Change, note
-from pipeline.warehouse.tables import insert, shape_id
+from pipeline.warehouse.tables import insert
 from pipeline.warehouse.writer import Warehouse
 
 # What the table readers and their sources write; log lines of a program are in BODY_FAMILIES.

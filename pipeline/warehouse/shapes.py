@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from pipeline.frames import conform, schema
-from pipeline.warehouse.tables import with_shape_id
+from pipeline.shape_ids import with_shape_id
 
 _TEXT = ("shape", "component", "rule", "category", "severity", "example", "source_path")
 _SCHEMA = schema({"shape_id": pl.UInt64, **dict.fromkeys(_TEXT, pl.String), "byte_offset": pl.UInt64})

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from pipeline.errors import WarehouseError
-from pipeline.warehouse.tables import shape_id, with_shape_id
+from pipeline.shape_ids import shape_id, with_shape_id
 from pipeline.warehouse.writer import DERIVED_TABLES, Warehouse
 from tests.warehouse.build import CLUSTER, build, contents, derived, mine_by_shape
 

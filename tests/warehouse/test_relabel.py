@@ -11,8 +11,8 @@ from pipeline import steps
 from pipeline.engines.local import InputOptions, ingest
 from pipeline.grammar import load_ruleset
 from pipeline.settings import Settings
+from pipeline.shape_ids import shape_id
 from pipeline.warehouse.relabel import relabel
-from pipeline.warehouse.tables import shape_id
 from pipeline.warehouse.writer import Warehouse
 from tests.warehouse.build import contents
 
