@@ -23,6 +23,8 @@ $(READY): pyproject.toml hatch_build.py pipeline/native/scan.c requirements.lock
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@# where Python may not write them itself, each process would compile all of it anew
+	@$(BIN)/python -m compileall -q pipeline jobs app || true
 	@touch $(READY)
 
 $(SPARK): $(READY) requirements-spark.lock

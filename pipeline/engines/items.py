@@ -12,22 +12,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pyarrow.ipc
 
-from pipeline.engines.archive import write_records
 from pipeline.engines.facts import Facts
 from pipeline.engines.parse import Piece, parse, understand_pieces
 from pipeline.engines.ranges import context_bytes
 from pipeline.grammar import Ruleset
 from pipeline.settings import Settings
+from pipeline.shape_ids import SHAPE_KEYS, with_shape_id
 from pipeline.sources.identify import SNIFF_BYTES, Identity, identify
 from pipeline.sources.lines import Bytes
 from pipeline.sources.paths import Names
 from pipeline.sources.remote import open_input
 from pipeline.sources.windows import read_window
-from pipeline.warehouse.tables import SHAPE_KEYS, with_shape_id
 
 NOTHING = Identity("log", "empty", "no line begins here")
 UNREAD = "unread"
@@ -82,10 +82,22 @@ class Parsed:
         return cls({name: _from_ipc(data) for name, data in frames.items()}, identities)
 
 
+class _Pieces(io.BytesIO):
+    """What was written, as it came: a buffer that grows would be copied again and again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pieces: list[bytes] = []
+
+    def write(self, data: Any) -> int:
+        self.pieces.append(data)
+        return len(data)
+
+
 def _to_ipc(frame: pl.DataFrame) -> bytes:
-    out = io.BytesIO()
+    out = _Pieces()
     frame.write_ipc_stream(out, compression="uncompressed")
-    return out.getvalue()
+    return b"".join(out.pieces)
 
 
 def _from_ipc(data: bytes) -> pl.DataFrame:
@@ -122,6 +134,8 @@ def run_item(
 
 def _archive(pieces: Sequence[Piece], parts: Sequence[Part], ruleset: Ruleset, settings: Settings) -> None:
     """Keep every record of the item."""
+    from pipeline.engines.archive import write_records  # with it come the warehouse's libraries
+
     first = parts[0]
     records = understand_pieces(pieces, ruleset, settings).spoken.rename(
         {"offset": "byte_offset", "length": "byte_length"}
