@@ -12,7 +12,7 @@ enum { WORD = 1, PREFIX = 2, SECRET = 4, OPENING = 8 };          /* what an auto
 enum { TELLING = 1, SURELY_FOUR = 2 };                           /* what else a line's words are */
 enum { NO_HEAD = -1, NO_WORDING = -1 };
 enum { UNDATED = 1, DATED = 2, MARK = 0 };
-enum { HEAD_REACH = 64, HEAD_NARROWEST = 32, DATE_WIDTH = 24, STEPS = 64, TEXT_BYTES = 4096 };
+enum { HEAD_REACH = 64, HEAD_NARROWEST = 32, DATE_WIDTH = 24, STEPS = 64, STRIP = 1 << 14, TEXT_BYTES = 4096 };
 #define MINUTE 60000000LL
 
 /* Goes up with every change of what library.py and its users know of this file. */
@@ -139,8 +139,9 @@ static bool has_digit(const words_t *words, const uint8_t *at, const uint8_t *en
 
 /* Whether a digit from `begin` on surely belongs to no protected word, however these overlap. */
 static bool uncovered(const words_t *words, const uint8_t *first, const uint8_t *begin, const uint8_t *end) {
-    uint8_t covered[TEXT_BYTES] = {0};
+    uint8_t covered[TEXT_BYTES];
     int64_t state = 0;
+    memset(covered, 0, (size_t)(end - first));
     for (const uint8_t *at = first; at < end; at++) {
         state = words->step[state + words->fold[*at]];
         for (int64_t back = 0; back < words->longest[state]; back++) covered[at - first - back] = 1;
@@ -204,18 +205,33 @@ static int64_t draft_of(const words_t *words, const uint8_t *at, const uint8_t *
     return size;
 }
 
+static uint64_t word_at(const uint8_t *at) {
+    uint64_t word;
+    memcpy(&word, at, 8);
+    return word;
+}
+
+static uint64_t mixed(uint64_t hash, uint64_t word) {
+    hash = (hash ^ word) * 0x9E3779B97F4A7C15u;
+    return hash ^ hash >> 32;
+}
+
+/* Four words are mixed side by side: one multiplication need not wait for another. */
+static uint64_t hash_of(const uint8_t *at, int64_t words) {
+    uint64_t lanes[4] = {(uint64_t)words, 1, 2, 3};
+    int64_t n = 0;
+    for (; n + 4 <= words; n += 4)
+        for (int lane = 0; lane < 4; lane++) lanes[lane] = mixed(lanes[lane], word_at(at + 8 * (n + lane)));
+    for (; n < words; n++) lanes[0] = mixed(lanes[0], word_at(at + 8 * n));
+    for (int lane = 1; lane < 4; lane++) lanes[0] = mixed(lanes[0], lanes[lane]);
+    return mixed(lanes[0], 0); /* the last bytes must reach the lowest bits, too */
+}
+
 /* The number of a wording, a new one as long as there is room. The draft has room for a word behind its end. */
 static int64_t number_of(wordings_t *seen, uint8_t *draft, int64_t size) {
     int64_t words = size / 8 + 1;
-    uint64_t drafted[(TEXT_BYTES + 64) / 8], hash = (uint64_t)size;
     memset(draft + size, 0, 8);
-    memcpy(drafted, draft, (size_t)words * 8);
-    for (int64_t n = 0; n < words; n++) {
-        hash = (hash ^ drafted[n]) * 0x9E3779B97F4A7C15u;
-        hash ^= hash >> 32;
-    }
-    hash *= 0x9E3779B97F4A7C15u; /* the last bytes must reach the lowest bits, too */
-    hash ^= hash >> 32;
+    uint64_t hash = hash_of(draft, words);
     int64_t slot = (int64_t)(hash & (uint64_t)seen->mask);
     for (int step = 0; step < STEPS; step++, slot = (slot + 1) & seen->mask) {
         int64_t known = seen->slots[slot];
@@ -226,12 +242,12 @@ static int64_t number_of(wordings_t *seen, uint8_t *draft, int64_t size) {
             seen->hashes[known] = hash;
             seen->sizes[known] = size;
             seen->places[known] = seen->used;
-            memcpy(seen->pool + seen->used, drafted, (size_t)words * 8);
+            memcpy(seen->pool + seen->used, draft, (size_t)words * 8);
             seen->used += words;
             return known;
         }
         if (seen->hashes[known] == hash && seen->sizes[known] == size &&
-            memcmp(seen->pool + seen->places[known], drafted, (size_t)words * 8) == 0)
+            memcmp(seen->pool + seen->places[known], draft, (size_t)words * 8) == 0)
             return known;
     }
     return NO_WORDING;
@@ -251,9 +267,13 @@ int64_t peerscope_lines(const uint8_t *octets, int64_t length, int64_t *begin, i
                         int64_t *plain) {
     int64_t lines = 0;
     uint8_t bits = 0;
-    const uint8_t *at = octets, *end = octets + length, *stop;
+    const uint8_t *at = octets, *end = octets + length, *stop, *looked = octets;
     for (; at < end && (stop = memchr(at, '\n', (size_t)(end - at))) != NULL; at = stop + 1, lines++) {
-        bits |= all_bits(at, stop);
+        if (stop >= looked) {
+            const uint8_t *until = end - stop > STRIP ? stop + STRIP : end;
+            bits |= all_bits(looked, until);
+            looked = until;
+        }
         if (lines >= room) continue;
         begin[lines] = at - octets;
         width[lines] = stop - at - (stop > at && stop[-1] == '\r');
