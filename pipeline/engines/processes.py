@@ -24,8 +24,14 @@ from pipeline.settings import Settings
 
 _SIZE = struct.Struct(">Q")
 PIPE_BYTES = 1 << 20
-# Columns of a few megabytes come and go: memory given back to the system each time costs a fifth of the run.
-REUSED = {"MALLOC_MMAP_THRESHOLD_": str(256 << 20), "MALLOC_TRIM_THRESHOLD_": str(512 << 20)}
+# Columns of a few megabytes come and go: memory given back to the system each time costs a fifth of the run. The first
+# three are of the C library, the last one is of the allocator that Polars brings.
+REUSED = {
+    "MALLOC_MMAP_THRESHOLD_": str(256 << 20),
+    "MALLOC_TRIM_THRESHOLD_": str(512 << 20),
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
+    "_RJEM_MALLOC_CONF": "dirty_decay_ms:10000,muzzy_decay_ms:10000",
+}
 # Starting a process costs as much as parsing some megabytes: little input is parsed in this one.
 ALONE_BYTES = 4 << 20
 ALONE_FILES = 400
@@ -81,8 +87,8 @@ def start(settings: Settings) -> Process:
     """Start a parsing process."""
     # one thread each: the processes are the parallelism, and more threads only take memory and turns
     environment = {
-        **REUSED,
         **os.environ,
+        **REUSED,  # Polars has set the last one for this process
         "POLARS_MAX_THREADS": "1",
         "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
     }
