@@ -89,8 +89,9 @@ def in_order(records: list[pl.DataFrame]) -> pl.DataFrame:
 
 
 def _apart(frame: pl.DataFrame) -> pl.DataFrame:
-    """A copy that holds its own text: rows picked from a frame keep all text of that frame in memory."""
-    copy = pl.from_arrow(frame.to_arrow(compat_level=pl.CompatLevel.oldest()))
+    """A copy that holds its own: rows picked from a frame keep all its text in memory, a slice its numbers as well."""
+    own = frame.select(pl.all().gather(pl.int_range(pl.len())))
+    copy = pl.from_arrow(own.to_arrow(compat_level=pl.CompatLevel.oldest()))
     assert isinstance(copy, pl.DataFrame)
     return copy
 

@@ -248,3 +248,33 @@ def test_records_of_a_load_are_sorted_for_reading(tmp_path: Path) -> None:
     with Warehouse.open(build(tmp_path)) as warehouse:
         rows = warehouse.frame("SELECT category, ts FROM records ORDER BY rowid").rows()
         assert rows == sorted(rows)
+
+
+_MANY_FRAMES = """
+import sys
+import polars as pl
+from pathlib import Path
+from pipeline.warehouse.examples import Examples
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+number = pl.int_range(50_000, eager=True)
+columns = {name: number for name in ("ts", "shape_id", "byte_offset", "byte_length")}
+records = pl.DataFrame(columns).with_columns(
+    category=pl.when(pl.col("ts") == 7).then(pl.lit("benign")).otherwise(pl.lit("routing")), level=pl.lit("info")
+)
+examples = Examples(3)
+for _ in range(20):
+    examples.split(records)
+before = resident()
+for _ in range(200):
+    examples.split(records)
+print((resident() - before) >> 20)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs a system that tells what is resident")
+def test_examples_do_not_keep_the_records_around_them_in_memory() -> None:
+    told = subprocess.run([sys.executable, "-c", _MANY_FRAMES], capture_output=True, text=True, check=True)
+    assert int(told.stdout) < 100  # megabytes; the records are 320
