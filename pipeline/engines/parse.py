@@ -247,13 +247,10 @@ def _log_facts(spoken: pl.DataFrame) -> pl.DataFrame:
     said = spoken.filter(named).filter(pl.col("rule").is_not_null() & (~pl.col("tabular") | event))
     # the line of the start says of which node the log is
     node = pl.coalesce("node", pl.when(pl.col("rule") == "startup.version").then(_param("node_name")))
-    facts = [
-        said.lazy().select(
-            "src", node=node, fact=pl.lit(name), value=_param(name), observed_at="ts", byte_offset="offset"
-        )
-        for name in NODE_FACT_PARAMS
-    ]
-    return conform(pl.concat(facts).filter(pl.col("value").is_not_null()).collect(), NODE_FACTS)
+    place = {"src": "src", "node": node, "observed_at": "ts", "byte_offset": "offset"}
+    values = {name: _param(name) for name in NODE_FACT_PARAMS}
+    facts = said.select(**place, **values).unpivot(NODE_FACT_PARAMS, index=list(place), variable_name="fact")
+    return conform(facts.filter(pl.col("value").is_not_null()), NODE_FACTS)
 
 
 def _param(name: str) -> pl.Expr:

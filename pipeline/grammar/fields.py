@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 import polars as pl
 
-from pipeline.grammar.model import TYPED_GROUPS, Rule
+from pipeline.grammar.model import TYPED_GROUPS, Rule, Session
 from pipeline.grammar.peers import clean_peer, peer_of_protocol
 
 # What extraction adds to a record, in this order.
@@ -48,13 +49,18 @@ def _taken(rule: Rule, rows: pl.LazyFrame, keep: str) -> pl.LazyFrame:
     """What the groups of one rule hold, before addresses are looked at."""
     if rule.groups:
         rows = rows.select(keep, pl.col("body").str.extract_groups(rule.body_pattern).alias("__g")).unnest("__g")
-    return rows.select(
-        keep,
-        _group(rule, "protocol").alias("protocol"),
-        _group(rule, "peer").alias("__peer"),
-        _group(rule, "peers").alias("__peers"),
-        _params(rule).alias("params"),
-        *_session(rule),
+    return rows.select(keep, *_wanted(rule.groups, rule.session))
+
+
+@lru_cache(maxsize=1024)
+def _wanted(groups: tuple[str, ...], session: Session | None) -> tuple[pl.Expr, ...]:
+    """What is made of the groups of a rule; to build it takes as long as to run it on thousands of rows."""
+    return (
+        _group(groups, "protocol").alias("protocol"),
+        _group(groups, "peer").alias("__peer"),
+        _group(groups, "peers").alias("__peers"),
+        _params(groups).alias("params"),
+        *_session(session),
     )
 
 
@@ -74,9 +80,9 @@ def _with_peers(taken: pl.DataFrame) -> pl.DataFrame:
     return taken.with_columns(peers=pl.when(pl.col("__peers").is_null()).then(one).otherwise(listed))
 
 
-def _group(rule: Rule, name: str) -> pl.Expr:
+def _group(groups: tuple[str, ...], name: str) -> pl.Expr:
     # A group that did not take part in the match is null; one that matched nothing is no better.
-    if name not in rule.groups:
+    if name not in groups:
         return pl.lit(None, dtype=pl.String)
     return pl.when(pl.col(name) != "").then(pl.col(name))
 
@@ -89,8 +95,8 @@ def _mapped(texts: pl.Series, function: Callable[[str], str | None]) -> pl.Serie
     return texts.replace_strict(distinct, answers, default=None, return_dtype=pl.String)
 
 
-def _params(rule: Rule) -> pl.Expr:
-    names = [name for name in rule.groups if name not in _COLUMNS]
+def _params(groups: tuple[str, ...]) -> pl.Expr:
+    names = [name for name in groups if name not in _COLUMNS]
     if not names:
         return pl.lit("{}")
     # Groups that took no part are left out. A quote inside a value is escaped, so only a real key can stand
@@ -100,8 +106,7 @@ def _params(rule: Rule) -> pl.Expr:
     return pl.when(written.str.contains(":null", literal=True)).then(bare).otherwise(written)
 
 
-def _session(rule: Rule) -> list[pl.Expr]:
-    session = rule.session
+def _session(session: Session | None) -> list[pl.Expr]:
     nothing = [pl.lit(None, dtype=pl.String).alias(f"session_{name}") for name in ("state", "bgp_state", "last_error")]
     if session is None:
         return nothing
