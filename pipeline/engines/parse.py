@@ -247,9 +247,9 @@ def _log_facts(spoken: pl.DataFrame) -> pl.DataFrame:
     said = spoken.filter(named).filter(pl.col("rule").is_not_null() & (~pl.col("tabular") | event))
     # the line of the start says of which node the log is
     node = pl.coalesce("node", pl.when(pl.col("rule") == "startup.version").then(_param("node_name")))
-    place = {"src": "src", "node": node, "observed_at": "ts", "byte_offset": "offset"}
-    values = {name: _param(name) for name in NODE_FACT_PARAMS}
-    facts = said.select(**place, **values).unpivot(NODE_FACT_PARAMS, index=list(place), variable_name="fact")
+    place = {"src": pl.col("src"), "node": node, "observed_at": pl.col("ts"), "byte_offset": pl.col("offset")}
+    values = [_param(name).alias(name) for name in NODE_FACT_PARAMS]
+    facts = said.select(*values, **place).unpivot(NODE_FACT_PARAMS, index=list(place), variable_name="fact")
     return conform(facts.filter(pl.col("value").is_not_null()), NODE_FACTS)
 
 
