@@ -6,13 +6,22 @@ To compile a pattern takes longer than to match it thousands of times, and few s
 from __future__ import annotations
 
 import re
-import warnings
 from collections import defaultdict
 from collections.abc import Sequence, Set
-from re import _constants, _parser  # type: ignore[attr-defined]  # the only parser of patterns in the library
-from typing import Any
+from functools import lru_cache
 
-_REPEATS = (_constants.MAX_REPEAT, _constants.MIN_REPEAT, _constants.POSSESSIVE_REPEAT)
+# What patterns are made of, in Rust's dialect (https://docs.rs/regex/latest/regex/#syntax). Where it does not cover
+# a pattern, such as one with look-around or spaced out with (?x), nothing is said to be needed.
+_TOKEN = re.compile(
+    r"(?P<text>[^\\\[\](){}|.^$*+?]+|\\[^A-Za-z0-9])"
+    r"|(?P<other>\\x(?:[0-9A-Fa-f]{2}|\{[^}]*\})|\\[pP](?:\{[^}]*\}|.)|\\[AzbBdDsSwWnrt]"
+    r"|\[\^?\]?(?:[^\\\[\]]|\\.)*\]|[.^$]|\(\?[imsU-]+\))"
+    r"|(?P<open>\((?!\?)|\(\?(?:P?<[A-Za-z_]\w*>|[imsU-]*:))"
+    r"|(?P<close>\))"
+    r"|(?P<either>\|)"
+    r"|(?P<repeat>(?:[*+?]|\{[0-9]+(?:,[0-9]*)?\})\??)"
+)
+_OPTIONAL = ("*", "?", "{0")
 
 
 class Needed:
@@ -33,40 +42,71 @@ class Needed:
         return set().union(*(numbers for text, numbers in self._with.items() if text in lower))
 
 
+@lru_cache(maxsize=4096)
 def needed(pattern: str) -> tuple[str, ...]:
     """Texts in lower case, one of which is in the lower case of every ASCII text that the pattern matches.
 
     The empty text, which is in all, where nothing is surely needed.
     """
-    try:
-        with warnings.catch_warnings(action="ignore", category=FutureWarning):  # of what Rust's dialect means already
-            found = _of_sequence(_parser.parse(pattern))
-    except re.error:  # a pattern of Rust's dialect alone
-        found = ()
-    return tuple(text.lower() for text in found) or ("",)
+    parts, end = [_Part()], 0
+    for token in _TOKEN.finditer(pattern):
+        if token.start() != end:
+            return ("",)
+        end = token.end()
+        if token.lastgroup == "open":
+            parts[-1].interrupt()
+            parts.append(_Part())
+        elif token.lastgroup == "close":
+            if len(parts) == 1:
+                return ("",)
+            inner = parts.pop().texts()
+            parts[-1].group = inner
+        else:
+            parts[-1].add(token.lastgroup, token[0])
+    if end != len(pattern) or len(parts) > 1:
+        return ("",)
+    return tuple(text.lower() for text in parts[0].texts()) or ("",)
 
 
-def _of_sequence(items: Sequence[tuple[Any, Any]]) -> tuple[str, ...]:
-    """The best of what the parts of a sequence need: the one whose shortest text is longest."""
-    best: tuple[str, ...] = ()
-    run = ""
-    for code, value in [*items, (None, None)]:
-        if code is _constants.LITERAL:
-            run += chr(value)
-            continue
-        for found in ((run,) if run else (), _of_part(code, value)):
-            if found and min(map(len, found)) > min(map(len, best), default=0):
-                best = found
-        run = ""
-    return best
+class _Part:
+    """What a group, or all of a pattern, needs as far as it was read."""
 
+    def __init__(self) -> None:
+        #: The texts of the group that ended last: what follows may say that it can be left out.
+        self.group: tuple[str, ...] = ()
+        self._branches: list[tuple[str, ...]] = []
+        self._best: tuple[str, ...] = ()
+        self._run = ""
 
-def _of_part(code: Any, value: Any) -> tuple[str, ...]:
-    if code is _constants.SUBPATTERN:
-        return _of_sequence(value[-1])
-    if code in _REPEATS and value[0] > 0:
-        return _of_sequence(value[2])
-    if code is _constants.BRANCH:
-        each = [_of_sequence(branch) for branch in value[1]]
+    def add(self, kind: str | None, token: str) -> None:
+        """Take what is neither the begin nor the end of a group."""
+        if kind == "text":
+            self._offer(self.group)
+            self._run += token[1:] if token[0] == "\\" else token
+        elif kind == "repeat":
+            if token.startswith(_OPTIONAL):
+                self.group, self._run = (), self._run[:-1]
+            self.interrupt()
+        else:
+            self.interrupt()
+            if kind == "either":
+                self._branches.append(self._best)
+                self._best = ()
+
+    def interrupt(self) -> None:
+        """What follows does not go on with the text before it."""
+        self._offer(self.group)
+        self._offer((self._run,) if self._run else ())
+        self._run = ""
+
+    def texts(self) -> tuple[str, ...]:
+        """The best found; of several branches that of each, if each has one."""
+        self.interrupt()
+        each = [*self._branches, self._best]
         return tuple(text for texts in each for text in texts) if all(each) else ()
-    return ()
+
+    def _offer(self, texts: tuple[str, ...]) -> None:
+        """Keep the texts if the shortest is longer than that of those before."""
+        self.group = ()
+        if texts and min(map(len, texts)) > min(map(len, self._best), default=0):
+            self._best = texts

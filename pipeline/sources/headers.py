@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 
 import polars as pl
 
@@ -185,7 +184,8 @@ def _layout_of(frame: pl.DataFrame) -> pl.Series:
     for known in LAYOUTS:
         if left.is_empty():
             break
-        if not any(text in everything for text in _needed(known.pattern)):
+        # to look for texts that a line of a layout holds takes less time than to compile its pattern
+        if not any(text in everything for text in needed(known.pattern)):
             continue
         hit = left["rest"].str.contains(known.pattern)
         if hit.any():
@@ -195,12 +195,6 @@ def _layout_of(frame: pl.DataFrame) -> pl.Series:
         return layout.fill_null("plain")
     taken = pl.concat(found)
     return layout.scatter(taken["at"], taken["layout"]).fill_null("plain")
-
-
-@lru_cache
-def _needed(pattern: str) -> list[str]:
-    """Texts that a line of a layout holds: to look for them takes less time than to compile its pattern."""
-    return list(needed(pattern))
 
 
 def _apply(rows: pl.DataFrame, layout: Layout, tz: str, reference: datetime | None) -> pl.DataFrame:

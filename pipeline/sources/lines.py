@@ -65,11 +65,11 @@ class Text:
     def texts(self, rows: np.ndarray, begin: np.ndarray) -> pl.Series:
         """From ``begin`` to the end of the line, for some rows (an index or a mask); nothing is copied."""
         width = self.begin[rows] + self.width[rows] - begin
-        return pl.Series(_views(self.buffer, self.octets, begin, width))
+        return _views(self.buffer, self.octets, begin, width)
 
     def frame(self, rows: np.ndarray | slice = slice(None)) -> pl.DataFrame:
         """The lines (all, or those of an index or a mask) with the columns of ``LINES_SCHEMA``."""
-        raw = pl.Series(_views(self.buffer, self.octets, self.begin[rows], self.width[rows]))
+        raw = _views(self.buffer, self.octets, self.begin[rows], self.width[rows])
         if self.mended:
             at = {row: place for place, row in enumerate(np.arange(len(self))[rows].tolist())}
             found = [(at[row], text) for row, text in self.mended.items() if row in at]
@@ -174,7 +174,14 @@ def _split(chunks: Sequence[Chunk]) -> Text:
     )
 
 
-def _views(buffer: Bytes, octets: np.ndarray, starts: np.ndarray, width: np.ndarray) -> pa.Array:
+class _Exported:
+    """An array as its interface alone: for one of pyarrow's, Polars loads all of that library's functions."""
+
+    def __init__(self, array: pa.Array) -> None:
+        self.__arrow_c_array__ = array.__arrow_c_array__
+
+
+def _views(buffer: Bytes, octets: np.ndarray, starts: np.ndarray, width: np.ndarray) -> pl.Series:
     """Arrow string views: length, first four bytes, number of the buffer, place in it; short texts inline."""
     views = np.zeros((len(starts), 4), np.int32)
     views[:, 0] = width
@@ -185,7 +192,8 @@ def _views(buffer: Bytes, octets: np.ndarray, starts: np.ndarray, width: np.ndar
     short = np.flatnonzero(width <= _INLINE)
     if len(short):
         views[short, 1:] = _inline(octets, starts[short], np.asarray(width)[short])
-    return pa.Array.from_buffers(pa.string_view(), len(starts), [None, pa.py_buffer(views), pa.py_buffer(buffer)])
+    array = pa.Array.from_buffers(pa.string_view(), len(starts), [None, pa.py_buffer(views), pa.py_buffer(buffer)])
+    return pl.Series(_Exported(array))
 
 
 def _inline(octets: np.ndarray, starts: np.ndarray, width: np.ndarray) -> np.ndarray:
