@@ -17,7 +17,7 @@ help: ## list the targets
 
 setup: $(READY) ## make the environment in .venv (every other target does it too)
 
-$(READY): pyproject.toml hatch_build.py pipeline/native/scan.c requirements.lock Makefile
+$(READY): pyproject.toml hatch_build.py $(wildcard pipeline/native/*.[ch]) requirements.lock Makefile
 	@test -n "$(PYTHON)" || { echo "peerscope needs Python 3.11 or newer with venv and pip (Debian: apt install python3-venv)"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv

@@ -11,7 +11,7 @@ import numpy as np
 from pipeline.errors import DependencyError
 
 PATH = Path(__file__).with_name("_scan.so")
-_VERSION = 2  # of what scan.c and the modules around it agree on
+_VERSION = 3  # of what scan.c and the modules around it agree on
 _POINTER, _NUMBER = ctypes.c_void_p, ctypes.c_int64
 _FUNCTIONS = {  # what they return, and what they are given
     "peerscope_lines": (_NUMBER, _POINTER, _NUMBER, _POINTER, _POINTER, _NUMBER, _POINTER),

@@ -3,11 +3,8 @@
  * lines.py, wordings.py and counts.py say what the results mean and make the structures, whose fields are all of eight
  * bytes. Nothing is allocated here, and nothing is read outside of octets[0 .. length).
  */
-#include <stdbool.h>
-#include <stdint.h>
-#include <string.h>
+#include "masks.h"
 
-enum { PLAIN, PUNCTUATION, LETTER, DIGIT, CONTROL };             /* what a byte is to a token */
 enum { WORD = 1, PREFIX = 2, SECRET = 4, OPENING = 8 };          /* what an automaton's state says (words.py) */
 enum { TELLING = 1, SURELY_FOUR = 2 };                           /* what else a line's words are */
 enum { NO_HEAD = -1, NO_WORDING = -1 };
@@ -16,10 +13,9 @@ enum { HEAD_REACH = 64, HEAD_NARROWEST = 32, DATE_WIDTH = 24, STEPS = 64, STRIP 
 #define MINUTE 60000000LL
 
 /* Goes up with every change of what library.py and its users know of this file. */
-const int32_t peerscope_scan_version = 2;
+const int32_t peerscope_scan_version = 3;
 
 typedef struct {
-    const uint8_t *classes;  /* 256: the class of each byte */
     const uint8_t *fold;     /* 256: the column of each byte */
     const int32_t *step;     /* step[state + column]: the next state */
     const uint8_t *says;
@@ -49,9 +45,8 @@ typedef struct {
 static int64_t number(const uint8_t *at, int digits) {
     int64_t value = 0;
     for (int n = 0; n < digits; n++) {
-        unsigned digit = at[n] - '0';
-        if (digit > 9) return -1;
-        value = value * 10 + digit;
+        if (!is_digit(at[n])) return -1;
+        value = value * 10 + (at[n] - '0');
     }
     return value;
 }
@@ -85,13 +80,23 @@ static int zone(const uint8_t *at, int64_t *east) {
     return 6;
 }
 
+/* The minute of the line before, as most lines are of the same. */
+typedef struct {
+    uint8_t text[16];
+    int64_t micros;
+} minute_t;
+
 /* The width of "2024-12-18T07:00:00.123456789Z stdout F ", or NO_HEAD; at least HEAD_REACH bytes can be read. */
-static int64_t container_head(const uint8_t *at, int64_t width, int64_t *ts, uint8_t *stream) {
+static int64_t container_head(const uint8_t *at, int64_t width, minute_t *last, int64_t *ts, uint8_t *stream) {
     if (width < HEAD_NARROWEST || at[16] != ':' || at[19] != '.') return NO_HEAD;
-    int64_t minute = minute_of(at), second = number(at + 17, 2), micros = 0, unit = 1000000, east;
+    if (memcmp(at, last->text, sizeof last->text) != 0) {
+        memcpy(last->text, at, sizeof last->text);
+        last->micros = minute_of(at);
+    }
+    int64_t minute = last->micros, second = number(at + 17, 2), micros = 0, unit = 1000000, east;
     if (minute < 0 || second < 0 || second > 59) return NO_HEAD;
     int place = 20;
-    for (; place < 29 && (unsigned)(at[place] - '0') <= 9; place++) micros += (unit /= 10) * (at[place] - '0');
+    for (; place < 29 && is_digit(at[place]); place++) micros += (unit /= 10) * (at[place] - '0');
     int wide = zone(at + place, &east);
     if (place == 20 || wide == 0) return NO_HEAD;
     place += wide;
@@ -103,18 +108,14 @@ static int64_t container_head(const uint8_t *at, int64_t width, int64_t *ts, uin
 }
 
 /* Whether a text begins with "2024-12-18 07:00:00.123 " (logrus). */
-static bool is_dated(const uint8_t *at, int64_t width) {
-    static const char form[] = "0000-00-00 00:00:00.000 ";
-    if (width < DATE_WIDTH) return false;
-    for (int n = 0; n < DATE_WIDTH; n++) {
-        bool fits = form[n] == '0' ? (unsigned)(at[n] - '0') <= 9 : at[n] == form[n] || (n == 19 && at[n] == ',');
-        if (!fits) return false;
-    }
-    return true;
+static bool is_dated(const uint8_t *at, int64_t width, const masks_t *masks) {
+    const uint64_t digits = 0x76DB6F; /* of the first 24 bytes */
+    return width >= DATE_WIDTH && (masks->digit[0] & 0xFFFFFF) == digits && at[4] == '-' && at[7] == '-' &&
+           at[10] == ' ' && at[13] == ':' && at[16] == ':' && (at[19] == '.' || at[19] == ',') && at[23] == ' ';
 }
 
 /* Whether a text begins as nearly all with a neighbour's name do: "bird: Mesh_10_0_0_1:". */
-static bool surely_four(const words_t *words, const uint8_t *at, const uint8_t *end) {
+static bool surely_four(const uint8_t *at, const uint8_t *end) {
     if (end - at < 16 || memcmp(at, "bird: ", 6) != 0) return false;
     at += 6;
     if (memcmp(at, "Mesh_", 5) == 0 || memcmp(at, "Node_", 5) == 0) at += 5;
@@ -122,18 +123,18 @@ static bool surely_four(const words_t *words, const uint8_t *at, const uint8_t *
     else return false;
     for (int part = 0; part < 4; part++) {
         const uint8_t *first = at;
-        while (at < end && words->classes[*at] == DIGIT) at++;
+        while (at < end && is_digit(*at)) at++;
         if (at == first || at - first > 3 || at == end) return false;
         if (part < 3 && *at++ != '_') return false;
     }
-    return *at != '_' && words->classes[*at] != LETTER;
+    return *at != '_' && !is_letter(*at);
 }
 
 /* ---- wordings ---- */
 
-static bool has_digit(const words_t *words, const uint8_t *at, const uint8_t *end) {
+static bool has_digit(const uint8_t *at, const uint8_t *end) {
     for (; at < end; at++)
-        if (words->classes[*at] == DIGIT) return true;
+        if (is_digit(*at)) return true;
     return false;
 }
 
@@ -147,7 +148,7 @@ static bool uncovered(const words_t *words, const uint8_t *first, const uint8_t 
         for (int64_t back = 0; back < words->longest[state]; back++) covered[at - first - back] = 1;
     }
     for (const uint8_t *at = begin; at < end; at++)
-        if (words->classes[*at] == DIGIT && !covered[at - first]) return true;
+        if (is_digit(*at) && !covered[at - first]) return true;
     return false;
 }
 
@@ -168,7 +169,7 @@ static int64_t wipe(const words_t *words, const uint8_t *first, const uint8_t *e
     *telling |= (said & SECRET) != 0;
     bool file = end - first > 3 && memcmp(end - 3, ".go", 3) == 0; /* tells the component */
     bool kept = file || (said & OPENING) || ((said & WORD) && !uncovered(words, first, begin, end));
-    if (kept || (begin != first && !has_digit(words, begin, end))) begin = end;
+    if (kept || (begin != first && !has_digit(begin, end))) begin = end;
     size += begin - first;
     if (begin == end) return size;
     if (begin == first && draft[size - 1] == ',' && draft[size - 2] == MARK)
@@ -176,31 +177,38 @@ static int64_t wipe(const words_t *words, const uint8_t *first, const uint8_t *e
     else
         draft[size++] = MARK;
     const uint8_t *last = end;
-    while (last > begin && words->classes[last[-1]] == PUNCTUATION) last--;
+    while (last > begin && is_punctuation(last[-1])) last--;
     while (last < end) draft[size++] = *last++;
     return size;
 }
 
-static bool in_token(uint8_t class) { return class != PLAIN && class != CONTROL; }
+/* Copy a text; of short ones all of 32 bytes, where that reads nothing from `limit` on. There is room for them. */
+static void copy(uint8_t *to, const uint8_t *from, int64_t size, const uint8_t *limit) {
+    if (size > 32 || limit - from < 32) {
+        memcpy(to, from, (size_t)size);
+        return;
+    }
+    memcpy(to, from, 16);
+    memcpy(to + 16, from + 16, 16);
+}
 
-/* Draft the wording of a text: its size, 0 where it has none. Only tokens with a digit are looked at closely. */
-static int64_t draft_of(const words_t *words, const uint8_t *at, const uint8_t *end, uint8_t *draft, bool *telling) {
-    const uint8_t *classes = words->classes;
+/* Draft the wording of a text from `place` on: its size, 0 where it has none. Only tokens with a digit are looked at
+ * closely. */
+static int64_t draft_of(const words_t *words, const masks_t *masks, const uint8_t *text, int64_t place, int64_t width,
+                        const uint8_t *limit, uint8_t *draft, bool *telling) {
     int64_t size = 2;
-    while (at < end) {
-        const uint8_t *digit = at;
-        while (digit < end && classes[*digit] < DIGIT) digit++;
-        if (digit < end && classes[*digit] == CONTROL) return 0;
-        const uint8_t *first = digit, *last = digit;
-        bool letters = false;
-        if (digit < end) {
-            for (; first > at && in_token(classes[first[-1]]); first--) letters |= classes[first[-1]] == LETTER;
-            for (; last < end && in_token(classes[*last]); last++) letters |= classes[*last] == LETTER;
+    if (masks->control) return 0;
+    while (place < width) {
+        int64_t digit = next_place(masks->digit, true, place, width);
+        if (digit >= width) {
+            copy(draft + size, text + place, width - place, limit);
+            return size + width - place;
         }
-        memcpy(draft + size, at, (size_t)(last - at));
-        size += first - at;
-        if (first < last) size = wipe(words, first, last, letters, draft, size, telling);
-        at = last;
+        int64_t first = run_begin(masks->token, digit), last = next_place(masks->token, false, digit, width);
+        bool letters = next_place(masks->letter, true, first, last) < last;
+        copy(draft + size, text + place, last - place, limit);
+        size = wipe(words, text + first, text + last, letters, draft, size + first - place, telling);
+        place = last;
     }
     return size;
 }
@@ -286,6 +294,8 @@ int64_t peerscope_lines(const uint8_t *octets, int64_t length, int64_t *begin, i
 void peerscope_scan(const uint8_t *octets, int64_t length, const int64_t *begin, const int64_t *width, int64_t lines,
                     const words_t *words, wordings_t *seen, scanned_t *found) {
     uint8_t draft[TEXT_BYTES + 64];
+    masks_t masks;
+    minute_t minute = {"", -1};
     for (int64_t n = 0; n < lines; n++) {
         found->ts[n] = 0;
         found->stream[n] = found->said[n] = 0;
@@ -293,18 +303,20 @@ void peerscope_scan(const uint8_t *octets, int64_t length, const int64_t *begin,
         found->wording[n] = NO_WORDING;
         if (begin[n] + HEAD_REACH > length) continue;
         const uint8_t *at = octets + begin[n], *end = at + width[n];
-        int64_t head = container_head(at, width[n], &found->ts[n], &found->stream[n]);
+        int64_t head = container_head(at, width[n], &minute, &found->ts[n], &found->stream[n]);
         if (head == NO_HEAD) continue;
         at += head;
         found->begin[n] = at - octets;
         if (end - at >= TEXT_BYTES) continue;
-        bool dated = is_dated(at, end - at), telling = false;
+        masks_of(at, end - at, octets + length, &masks);
+        bool dated = is_dated(at, end - at, &masks), telling = false;
         draft[0] = 1; /* never a mark: nothing stands before the text */
         draft[1] = dated ? DATED : UNDATED;
-        int64_t size = draft_of(words, at + (dated ? DATE_WIDTH : 0), end, draft, &telling);
+        int64_t from = dated ? DATE_WIDTH : 0;
+        int64_t size = draft_of(words, &masks, at, from, end - at, octets + length, draft, &telling);
         if (!size) continue;
         found->wording[n] = number_of(seen, draft, size);
-        bool four = !dated && surely_four(words, at, end);
+        bool four = !dated && surely_four(at, end);
         found->said[n] = (uint8_t)((telling ? TELLING : 0) | (four ? SURELY_FOUR : 0));
     }
 }

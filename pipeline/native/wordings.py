@@ -7,14 +7,13 @@ a number stands for one wording is checked byte by byte, so hashes decide nothin
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
 from pipeline.grammar.shape import SHAPE_CHARS
 from pipeline.native.library import library, place, structure
-from pipeline.native.words import TOKEN_BYTES, Words
+from pipeline.native.words import Words
 
 #: In place of where a line's text begins, and of its wording. Lines with another head, control characters or very
 #: long ones have no wording.
@@ -22,7 +21,6 @@ NO_HEAD = NO_WORDING = -1
 #: What the words of a line are besides: some may tell of a secret; it begins as BIRD for IPv4 names a neighbour.
 TELLING, SURELY_FOUR = 1, 2
 DATE_WIDTH = 24
-_PLAIN, _PUNCTUATION, _LETTER, _DIGIT, _CONTROL = range(5)
 _DATED = 2
 _ROOM, _POOL_WORDS = 1 << 16, 1 << 20
 _COUNT, _USED = 8, 9  # places in the structure
@@ -76,8 +74,7 @@ def scan(octets: np.ndarray, begin: np.ndarray, width: np.ndarray, words: Words,
     """Scan lines of ``width`` bytes from ``begin`` on (int64); ``seen`` learns their wordings while it has room."""
     lines = len(begin)
     found = Scanned(*(np.empty(lines, kind) for kind in (np.int64, np.int64, np.int64, np.uint8, np.uint8)))
-    classes = _classes()
-    table = structure(classes, words.fold, words.step, words.says, words.longest, words.silent)
+    table = structure(words.fold, words.step, words.says, words.longest, words.silent)
     library().peerscope_scan(
         place(octets), len(octets), place(begin), place(width), lines, table, seen.table, structure(*found)
     )
@@ -89,15 +86,3 @@ def find_bodies(octets: np.ndarray, begin: np.ndarray, end: np.ndarray, headed: 
     found = begin.copy()
     library().peerscope_bodies(place(octets), len(found), place(found), place(end), place(headed))
     return found
-
-
-@lru_cache(maxsize=1)
-def _classes() -> np.ndarray:
-    """What each byte is to a token."""
-    classes = np.full(256, _PLAIN, np.uint8)
-    classes[:32] = _CONTROL
-    classes[ord("\t")] = _PLAIN
-    for byte in TOKEN_BYTES:
-        char = chr(byte)
-        classes[byte] = _LETTER if char.isalpha() else _DIGIT if char.isdigit() else _PUNCTUATION
-    return classes

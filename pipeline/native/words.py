@@ -20,8 +20,6 @@ from pipeline.redact import HIDDEN_WORDS
 #: What a state may say of the bytes up to here: they end with a protected word, with a prefix, with a word that may
 #: tell of a secret, or with what stands before the digits of a protected word of several tokens.
 WORD, PREFIX, SECRET, OPENING = 1, 2, 4, 8
-#: Bytes that belong to tokens (see ``grammar.shape``).
-TOKEN_BYTES = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_.:-")
 _TOKENS = re.compile(r"[0-9A-Za-z_.:\-]+")
 _FIRST = re.compile(r"[0-9A-Za-z_.:\-]*")
 _DIGIT = re.compile(r"[0-9]")
