@@ -13,7 +13,7 @@ from pipeline.engines.processes import Ahead, processes_of
 from pipeline.engines.reading import Reading
 from pipeline.engines.workers import Workers
 from pipeline.errors import MissingInputError
-from pipeline.grammar import load_ruleset
+from pipeline.grammar import grammar_version
 from pipeline.settings import Settings
 from pipeline.sources.archives import Refusal
 from pipeline.sources.discover import Known, walk_unless_known
@@ -58,7 +58,7 @@ def ingest_with(
     load = warehouse.load(
         cluster=options.cluster,
         engine=engine,
-        ruleset_version=load_ruleset().version,
+        ruleset_version=grammar_version(),
         examples=settings.template_examples,
     )
     recover(warehouse.directory, warehouse.load_ids())

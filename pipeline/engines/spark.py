@@ -33,7 +33,7 @@ from pipeline.engines.local import InputOptions, Summary, ingest_with
 from pipeline.engines.processes import REUSED
 from pipeline.engines.staging import Staging, new_staging, staging_at
 from pipeline.errors import DependencyError, PeerscopeError, UsageError
-from pipeline.grammar import load_ruleset
+from pipeline.grammar import grammar_version, load_ruleset
 from pipeline.redact import redact
 from pipeline.settings import Settings
 from pipeline.warehouse.writer import Warehouse
@@ -224,7 +224,7 @@ def _carrying(part: Part) -> Part:
 
 
 def _edition() -> str:
-    return f"{__version__} with rules {load_ruleset().version}"
+    return f"{__version__} with rules {grammar_version()}"
 
 
 def _cause(error: Exception) -> str:

@@ -10,6 +10,7 @@ from pipeline.grammar.check import check_ruleset
 from pipeline.grammar.match import KIND, RULE_NUMBER, SAID, Ruleset, load_ruleset
 from pipeline.grammar.model import BENIGN, UNCLASSIFIED, Category, Example, Explanation, Rule, Session
 from pipeline.grammar.peers import clean_peer, peer_of_protocol
+from pipeline.grammar.rules import grammar_version
 from pipeline.grammar.shape import MARK, Shaper
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "Shaper",
     "check_ruleset",
     "clean_peer",
+    "grammar_version",
     "load_ruleset",
     "peer_of_protocol",
 ]

@@ -48,14 +48,13 @@ def read_grammar(folder: Path = BUILT_IN) -> Grammar:
     Raises RulesetError: a file is missing or no TOML, an id or category is wrong or used twice, a pattern
     cannot be compiled or demands digits that its shape has lost.
     """
-    digest = hashlib.blake2b(digest_size=8)
-    categories = _categories(_toml(folder / "categories.toml", digest), "categories.toml")
-    macros = Macros.of(_toml(folder / "macros.toml", digest), "macros.toml")
-    index = _toml(folder / "rules" / "index.toml", digest)
-    kept = _toml(folder / "shape.toml", digest)
+    categories = _categories(_toml(folder / "categories.toml"), "categories.toml")
+    macros = Macros.of(_toml(folder / "macros.toml"), "macros.toml")
+    index = _toml(folder / "rules" / "index.toml")
+    kept = _toml(folder / "shape.toml")
     rules: list[Rule] = []
     for name in index["order"]:
-        table = _toml(folder / "rules" / f"{name}.toml", digest)
+        table = _toml(folder / "rules" / f"{name}.toml")
         for position, entry in enumerate(table.get("rule", [])):
             rules.append(_rule(entry, f"rules/{name}.toml", position, categories, macros, index["families"]))
     _check_ids(rules)
@@ -69,17 +68,32 @@ def read_grammar(folder: Path = BUILT_IN) -> Grammar:
     if folder != BUILT_IN:
         # The tests compile the built-in patterns; doing it at each start would take longer than the rest.
         compile_patterns(rules)
-    return Grammar(digest.hexdigest(), categories, macros, shaper, tuple(rules), families)
+    return Grammar(grammar_version(folder), categories, macros, shaper, tuple(rules), families)
 
 
-def _toml(path: Path, digest: Any) -> dict[str, Any]:
+def grammar_version(folder: Path = BUILT_IN) -> str:
+    """Hash of the content of all data files of a folder; of these, only the list of rules is read for what it says.
+
+    Raises RulesetError: a file is missing, or the list is no TOML.
+    """
+    digest = hashlib.blake2b(digest_size=8)
+    rules = [f"rules/{name}.toml" for name in _toml(folder / "rules" / "index.toml")["order"]]
+    for file in ("categories.toml", "macros.toml", "rules/index.toml", "shape.toml", *rules):
+        digest.update(_bytes(folder / file))
+    return digest.hexdigest()
+
+
+def _bytes(path: Path) -> bytes:
     try:
-        raw = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise RulesetError(
             f"{path}: cannot be read ({error.strerror}); add the file or correct rules/index.toml"
         ) from error
-    digest.update(raw)
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    raw = _bytes(path)
     try:
         return tomllib.loads(raw.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
