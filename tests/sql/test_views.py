@@ -105,6 +105,19 @@ def test_since_is_the_start_of_the_last_run_of_a_state(warehouse: Warehouse) -> 
     assert (end["since"], end["observed_at"]) == (at(2), at(4))
 
 
+def test_of_one_moment_and_of_none_the_order_in_the_file_tells(warehouse: Warehouse) -> None:
+    told: list[dict[str, Any]] = [
+        {"ts": at(0), "state": "up"},
+        {"ts": at(3), "state": "start", "last_error": "Socket: Connection refused"},
+        {"ts": at(3), "state": "up"},
+        {"ts": at(3), "state": "start", "last_error": "Error: Hold timer expired"},
+        {"ts": None, "state": "stop", "last_error": "Error: Kernel MD5 auth failed"},
+    ]
+    observe(warehouse, *(END | row | {"byte_offset": n} for n, row in enumerate(told)))
+    [end] = sessions(warehouse)
+    assert (end["state"], end["since"], end["last_error"]) == ("start", at(3), "Error: Hold timer expired")
+
+
 def test_status_output_joins_the_only_protocol_of_its_peer(warehouse: Warehouse) -> None:
     status = {"node": "a", "peer": "10.0.0.2", "bgp_state": "Connect", "observed_by": "node status"}
     observe(warehouse, END | {"ts": at(0), "state": "up"}, status | {"ts": at(1)})
