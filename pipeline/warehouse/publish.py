@@ -18,6 +18,7 @@ import duckdb
 from pipeline import __version__
 from pipeline.errors import NotPublishedError, WarehouseError
 from pipeline.warehouse.migrate import schema_version
+from pipeline.warehouse.narrow import sorted_rows
 from pipeline.warehouse.snapshots import (
     SNAPSHOT_FOLDER,
     archive_files,
@@ -175,7 +176,8 @@ def _write_some(con: duckdb.DuckDBPyConnection, left: SimpleQueue[str]) -> None:
         with contextlib.suppress(Empty):
             while True:
                 name = left.get_nowait()
-                con.execute(f'CREATE TABLE snapshot.main."{name}" AS FROM main."{name}" ORDER BY {PUBLISHED[name]}')
+                with sorted_rows(con, name, PUBLISHED[name]) as rows:
+                    con.execute(f'CREATE TABLE snapshot.main."{name}" AS {rows}')
         con.commit()
 
 

@@ -14,11 +14,12 @@ import polars as pl
 import pytest
 
 from pipeline.errors import NotPublishedError, WarehouseError
+from pipeline.warehouse import narrow
 from pipeline.warehouse.publish import PUBLISHED, publish
 from pipeline.warehouse.reader import open_snapshot
 from pipeline.warehouse.snapshots import POINTER_NAME, SNAPSHOT_FOLDER, current_snapshot, list_snapshots
 from pipeline.warehouse.writer import Warehouse
-from tests.warehouse.build import CLUSTER, build
+from tests.warehouse.build import CLUSTER, UP, build, counts_frame, record, records_frame, source
 
 ROOT = Path(__file__).parents[2]
 
@@ -134,6 +135,29 @@ def test_log_events_are_sorted_by_category_and_time(small: Path) -> None:
     with open_snapshot(small) as snapshot:
         rows = snapshot.frame("SELECT category, ts FROM log_events").rows()
     assert rows == sorted(rows)
+
+
+@pytest.mark.parametrize("most", [2, narrow.MOST_NAMES])
+def test_large_tables_say_the_same_in_the_same_order(
+    tmp_path: Path, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(narrow, "LEAST_ROWS", 0)
+    monkeypatch.setattr(narrow, "MOST_NAMES", most)
+    build(tmp_path)
+    with Warehouse.open(tmp_path) as warehouse:
+        with warehouse.load(cluster=CLUSTER, engine="local") as load:
+            load.add_source(source("pod.log", 2))
+            unnamed = [record(n, UP, node=None, pod=pod, level="") for n, pod in enumerate(("calico-1", None))]
+            load.add_records(records_frame(unnamed), "pod.log")
+            load.add_counts(counts_frame([(0, "node7", UP, 2)]))
+        warehouse.replace_derived(CLUSTER, {"pod_nodes": pl.DataFrame({"pod": ["calico-1"], "node": ["node7"]})})
+        publish(warehouse)
+        with open_snapshot(tmp_path) as snapshot:
+            for name, order in PUBLISHED.items():
+                assert snapshot.frame(f"FROM {name}").equals(warehouse.frame(f"FROM {name} ORDER BY {order}")), name
+        # nothing is left behind that would be in the way of the next one
+        change(warehouse, 1)
+        assert publish(warehouse).created
 
 
 READER = """
