@@ -110,8 +110,9 @@ def run_into(
     done["files_refused"] = len(summary.refused)
     if last:
         done["templates"] = steps.mine(warehouse, ctx.settings)
-        done["incidents"] = steps.analyze(warehouse, clusters=None)
-        done["snapshot"] = str(steps.publish(warehouse, ctx.settings))
+        with steps.begun(warehouse) as file:
+            done["incidents"] = steps.analyze(warehouse, clusters=None)
+            done["snapshot"] = str(steps.publish(warehouse, ctx.settings, file))
     return done
 
 

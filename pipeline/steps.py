@@ -12,9 +12,13 @@ from pipeline.errors import UsageError
 from pipeline.mining.templates import mine as mine_shapes
 from pipeline.native.heap import give_back
 from pipeline.settings import Settings
+from pipeline.warehouse.publish import begun
 from pipeline.warehouse.publish import publish as publish_snapshot
+from pipeline.warehouse.snapshot_file import SnapshotFile
 from pipeline.warehouse.space import check_space, publish_bytes
 from pipeline.warehouse.writer import Warehouse
+
+__all__ = ["analyze", "begun", "check_zone", "mine", "prepare", "publish"]
 
 
 def prepare() -> None:
@@ -55,15 +59,17 @@ def _derive(warehouse: Warehouse, cluster: str) -> tuple[bool, int]:
     return warehouse.replace_derived(cluster, derived), derived["incidents"].height
 
 
-def publish(warehouse: Warehouse, settings: Settings) -> Path:
+def publish(warehouse: Warehouse, settings: Settings, file: SnapshotFile | None = None) -> Path:
     """Publish a snapshot when anything changed since the last; returns the path of the current one.
+
+    ``file``: one that was ``begun`` before the analysis.
 
     Raises:
         SpaceError: the snapshot would leave less than ``free_bytes`` on the disk; the one before stays.
     """
     check_space(warehouse.directory, settings.free_bytes, publish_bytes(warehouse.directory), "a snapshot")
     with warehouse.with_memory(settings.snapshot_memory):
-        return publish_snapshot(warehouse, keep=settings.keep_snapshots).path
+        return publish_snapshot(warehouse, keep=settings.keep_snapshots, file=file).path
 
 
 def check_zone(tz: str) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import duckdb
 
+#: The name of a snapshot that is being written beside the warehouse.
+BESIDE = "snapshot"
 _IDLE = "10MB"
 
 
@@ -32,5 +34,7 @@ def memory_of(connection: duckdb.DuckDBPyConnection, limit: str) -> Iterator[Non
 
 def let_go(connection: duckdb.DuckDBPyConnection) -> None:
     """Give back what the database keeps of its file, where nothing is asked of it for some time."""
+    if connection.execute("FROM duckdb_databases() WHERE database_name = $name", {"name": BESIDE}).fetchall():
+        return  # what is being written needs it
     with contextlib.suppress(duckdb.Error), memory_of(connection, _IDLE):
         pass  # refused when more is in use: what is not is given back all the same

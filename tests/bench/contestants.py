@@ -8,7 +8,7 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -98,19 +98,18 @@ def _stages(folder: str, paths: list[str], chosen: Settings, ahead: Ahead) -> No
     from pipeline.warehouse.writer import Warehouse
 
     with Warehouse.open(folder, memory_limit=chosen.database_memory) as warehouse:
-        times = {}
-        clock = time.perf_counter()
+        moments = [time.perf_counter()]
         summary = ingest(warehouse, paths, InputOptions(cluster="bench"), chosen, ahead=ahead)
-        stages: dict[str, Callable[[], object]] = {
-            "ingest": lambda: None,
-            "mine": lambda: steps.mine(warehouse, chosen),
-            "analyse": lambda: steps.analyze(warehouse, None),
-            "publish": lambda: steps.publish(warehouse, chosen),
-        }
-        for name, step in stages.items():
-            step()
-            now = time.perf_counter()
-            times[name], clock = round(now - clock, 2), now
+        moments.append(time.perf_counter())
+        steps.mine(warehouse, chosen)
+        moments.append(time.perf_counter())
+        with steps.begun(warehouse) as file:
+            steps.analyze(warehouse, None)
+            moments.append(time.perf_counter())
+            steps.publish(warehouse, chosen, file)
+        moments.append(time.perf_counter())
+        names = ("ingest", "mine", "analyse", "publish")
+        times = {name: round(end - start, 2) for name, start, end in zip(names, moments, moments[1:], strict=False)}
         kept = warehouse.connection.sql("SELECT count(*) FROM records").fetchall()[0][0]
         told = {name: value for name, value in asdict(summary).items() if name.startswith("lines")}
     print({"stages": times, "kept": kept, **told})

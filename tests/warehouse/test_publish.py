@@ -14,8 +14,9 @@ import polars as pl
 import pytest
 
 from pipeline.errors import NotPublishedError, WarehouseError
-from pipeline.warehouse import narrow
-from pipeline.warehouse.publish import PUBLISHED, publish
+from pipeline.warehouse import narrow, snapshot_file
+from pipeline.warehouse.memory import let_go
+from pipeline.warehouse.publish import PUBLISHED, begun, publish
 from pipeline.warehouse.reader import open_snapshot
 from pipeline.warehouse.snapshots import POINTER_NAME, SNAPSHOT_FOLDER, current_snapshot, list_snapshots
 from pipeline.warehouse.writer import Warehouse
@@ -158,6 +159,51 @@ def test_large_tables_say_the_same_in_the_same_order(
         # nothing is left behind that would be in the way of the next one
         change(warehouse, 1)
         assert publish(warehouse).created
+
+
+@pytest.mark.parametrize("pod", [None, "calico-1"])
+def test_a_snapshot_begun_before_the_analysis_holds_what_it_found(tmp_path: Path, pod: str | None) -> None:
+    """A record that only its pod's node names must not be written before that is known."""
+    build(tmp_path)
+    with Warehouse.open(tmp_path) as warehouse:
+        with warehouse.load(cluster=CLUSTER, engine="local") as load:
+            load.add_source(source("pod.log", 1))
+            load.add_records(records_frame([record(0, UP, node=None, pod=pod)]), "pod.log")
+            load.add_counts(counts_frame([(0, "node7", UP, 1)]))
+        with begun(warehouse) as file:
+            nodes = {"pod": ["calico-1", "calico-node-x"], "node": ["node7", "node2"]}
+            warehouse.replace_derived(CLUSTER, {"pod_nodes": pl.DataFrame(nodes)})
+            change(warehouse, 2)
+            let_go(warehouse.connection)
+            publish(warehouse, file=file)
+        with open_snapshot(tmp_path) as snapshot:
+            for name, order in PUBLISHED.items():
+                assert snapshot.frame(f"FROM {name}").equals(warehouse.frame(f"FROM {name} ORDER BY {order}")), name
+        with begun(warehouse) as file:
+            assert file is None  # nothing has changed since
+
+
+def test_a_snapshot_that_was_begun_in_vain_leaves_no_trace(tmp_path: Path) -> None:
+    before = current_snapshot(build(tmp_path))
+    with Warehouse.open(tmp_path) as warehouse:
+        change(warehouse, 1)
+        with pytest.raises(ZeroDivisionError), begun(warehouse):
+            raise ZeroDivisionError
+        assert current_snapshot(tmp_path) == before
+        assert publish(warehouse).created
+    assert len(list((tmp_path / SNAPSHOT_FOLDER).iterdir())) == 2
+
+
+def test_what_could_not_be_written_early_is_written_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(snapshot_file, "_settled", lambda _: ["log_events", "log_events"])
+    with Warehouse.open(build(tmp_path)) as warehouse:
+        change(warehouse, 1)
+        with begun(warehouse) as file:
+            assert file is not None
+            publish(warehouse, file=file)
+    with open_snapshot(tmp_path) as snapshot:
+        names = snapshot.frame("SELECT table_name FROM duckdb_tables()")["table_name"].to_list()
+    assert sorted(names) == sorted([*PUBLISHED, "meta"])
 
 
 READER = """
