@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 SLICE_ROWS = 25_000
 """Rows of a result that are in memory at a time in the form in which they came."""
@@ -18,6 +19,8 @@ NAME = pl.Categorical(pl.Categories("peerscope"))
 """A text of which there are few: nodes, peers, files, categories. All such columns share one list of texts, which
 goes with the last of them; a row takes four bytes instead of sixteen."""
 _LIST = pl.List(pl.String)
+_MOST = 1 << 62
+"""So many different numbers a key may have."""
 
 
 def as_names(frame: pl.DataFrame) -> pl.DataFrame:
@@ -83,23 +86,40 @@ class Pool:
 
 
 def in_order(frame: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
-    """The frame in order, nulls first; rows of equal keys stay as they were.
+    """The frame in order, nulls first; rows of equal keys stay as they were."""
+    order = _order([frame[name] for name in by])
+    return frame if order is None else frame[order]
 
-    Texts are sorted once each: a sort by several keys would write all of them out for every row.
+
+def _order(keys: Sequence[pl.Series]) -> pl.Series | None:
+    """The rows in the order of the keys; None where they are in it.
+
+    Keys are put together to as few numbers as can hold them: a sort by several writes all of them out for every row.
     """
-    texts = [name for name in by if frame.schema[name] == pl.String]
-    keys = frame.select(by)
-    if texts:
-        known = pl.concat([frame[name].alias("") for name in texts]).drop_nulls().unique().sort()
-        keys = keys.with_columns(pl.col(texts).cast(pl.Enum(known)).to_physical())
-    keys = keys.with_columns(places(key) for key in keys if isinstance(key.dtype, pl.Categorical))
-    order = keys.select(pl.arg_sort_by(by, nulls_last=False, maintain_order=True)).to_series()
-    return frame if order.is_sorted() else frame[order]
-
-
-def _order(keys: list[pl.Series]) -> pl.Series | None:
-    """The rows in the order of the keys: of a text its place among all texts counts."""
-    if not keys:
+    packed: list[NDArray[np.int64]] = []
+    room = 1
+    for key in keys:
+        numbers, width = _numbered(key)
+        if not packed or room * width > _MOST:
+            packed.append(numbers)
+            room = width
+        else:
+            packed[-1] *= width
+            packed[-1] += numbers
+            room *= width
+    if not packed or (len(packed) == 1 and bool((packed[0][1:] >= packed[0][:-1]).all())):
         return None
-    numbers = pl.DataFrame([places(key) if isinstance(key.dtype, pl.Categorical) else key for key in keys])
-    return numbers.select(pl.arg_sort_by(numbers.columns, nulls_last=False)).to_series()
+    order = np.lexsort(packed[::-1]) if len(packed) > 1 else np.argsort(packed[0], kind="stable")
+    return pl.Series(order.astype(np.uint32))
+
+
+def _numbered(key: pl.Series) -> tuple[NDArray[np.int64], int]:
+    """A key as numbers in its order, and how many there may be; null is 0."""
+    texts = pl.Enum(key.drop_nulls().unique().sort()) if key.dtype == pl.String else None
+    values = places(key) if isinstance(key.dtype, pl.Categorical) else key.cast(texts or key.dtype).to_physical()
+    low, high = values.min(), values.max()
+    if not isinstance(low, int) or not isinstance(high, int):
+        return np.zeros(len(key), np.int64), 1
+    if high - low >= _MOST - 2:
+        values, low, high = values.rank("dense"), 1, len(key)
+    return (values - low).cast(pl.Int64).fill_null(-1).to_numpy() + 1, high - low + 2

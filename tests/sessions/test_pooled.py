@@ -41,3 +41,10 @@ def test_nothing_found() -> None:
 def test_in_order(by: list[str]) -> None:
     assert_frame_equal(in_order(ROWS, by), ROWS.sort(by, nulls_last=False, maintain_order=True))
     assert_frame_equal(in_order(ROWS.clear(), by), ROWS.clear())
+
+
+def test_keys_too_wide_for_one_number() -> None:
+    rows = pl.DataFrame({"a": [2**64 - 1, 0, 5, 5], "b": [-(2**63), 2**63 - 1, 7, None], "c": [1, 1, 1, 1]})
+    rows = rows.cast({"a": pl.UInt64, "b": pl.Int64})
+    assert_frame_equal(in_order(rows, ["a", "b", "c"]), rows.sort("a", "b", nulls_last=False))
+    assert_frame_equal(in_order(rows, ["b"]), rows.sort("b", nulls_last=False))
