@@ -87,14 +87,19 @@ def _first_line(exc: Exception) -> str:
 
 
 def digest(frame: pl.DataFrame) -> str:
-    """Content hash of a frame: names, types and rows in the order given, categories as texts.
+    """Content hash of a frame: names, types and rows in the order given, categories by their texts.
 
-    A slice at a time, to hold no second copy.
+    A slice at a time, to hold no second copy, and each text once.
     """
     hasher = hashlib.blake2b(digest_size=16)
     hasher.update(repr(_as_texts(frame.clear()).schema).encode())
-    for part in map(_as_texts, frame.iter_slices(SLICE_ROWS)):
-        whole = part.rechunk()  # or how the frame was put together would tell
+    numbers = []
+    for column in frame.select(pl.col(pl.Categorical)):
+        texts = column.drop_nulls().unique().sort().cast(pl.String)
+        hasher.update(repr(texts.to_list()).encode())
+        numbers.append(pl.col(column.name).cast(pl.Enum(texts)).to_physical())
+    for part in frame.iter_slices(SLICE_ROWS):
+        whole = part.with_columns(numbers).rechunk()  # or how the frame was put together would tell
         hasher.update(
             whole.write_ipc(None, compression="uncompressed", compat_level=pl.CompatLevel.oldest()).getbuffer()
         )

@@ -218,8 +218,11 @@ class Warehouse:
                 of_cluster = "cluster = $cluster" if name in DERIVED_TABLES else "$cluster = ''"
                 con.execute(f'DELETE FROM "{name}" WHERE {of_cluster}', {"cluster": cluster})
                 insert(con, name, tables[name], {"cluster": cluster})
-                con.execute("DELETE FROM derived_digests WHERE cluster = ? AND table_name = ?", [cluster, name])
-                con.execute("INSERT INTO derived_digests VALUES (?, ?, ?)", [cluster, name, digests[name]])
+            con.execute(
+                "DELETE FROM derived_digests WHERE cluster = ? AND table_name IN (SELECT unnest(?))", [cluster, changed]
+            )
+            now = [digests[name] for name in changed]
+            con.execute("INSERT INTO derived_digests SELECT ?, unnest(?), unnest(?)", [cluster, changed, now])
             con.execute("UPDATE warehouse_state SET change_seq = change_seq + 1")
             con.commit()
         except BaseException:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -9,6 +10,7 @@ import pytest
 
 from pipeline.errors import WarehouseError
 from pipeline.shape_ids import shape_id, with_shape_id
+from pipeline.warehouse.tables import digest
 from pipeline.warehouse.writer import DERIVED_TABLES, Warehouse
 from tests.warehouse.build import CLUSTER, build, contents, derived, mine_by_shape
 
@@ -19,6 +21,16 @@ def test_the_same_result_changes_nothing(tmp_path: Path) -> None:
         assert not warehouse.replace_derived(CLUSTER, derived())
         assert not mine_by_shape(warehouse)
         assert warehouse.change_seq == before
+
+
+def test_categories_count_by_their_texts() -> None:
+    def told(texts: Sequence[str | None], before: Sequence[str]) -> str:
+        kind = pl.Categorical(pl.Categories.random())
+        pl.Series(before, dtype=kind)  # gives the texts other numbers
+        return digest(pl.Series("node", texts, dtype=kind).to_frame())
+
+    assert told(["b", None, "a"], []) == told(["b", None, "a"], ["c", "a"])
+    assert len({told(texts, []) for texts in (["b", "a"], ["a", "b"], ["a", None], ["a", "c"])}) == 4
 
 
 def test_only_the_cluster_named_is_replaced(tmp_path: Path) -> None:
