@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from pipeline.sessions.pooled import places
+from pipeline.sessions.pooled import placed
 
 Ints = NDArray[np.signedinteger[Any]]
 """Times and keys put together have 64 bits, positions and codes 32: whoever multiplies these widens them first."""
@@ -23,6 +23,8 @@ Bools = NDArray[np.bool_]
 NEVER: int = int(np.iinfo(np.int64).min)
 """Stands for a time that is not known; earlier than all others."""
 BLOCK = 50_000
+_FEW = 256
+"""So few numbers are put in order faster one by one."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -50,15 +52,18 @@ class Coded:
 def coded(texts: pl.Series) -> Coded:
     """The texts of a column as numbers, in the order of the texts."""
     if isinstance(texts.dtype, pl.Categorical):
-        place = places(texts).cast(pl.Int32).fill_null(-1).to_numpy() + np.int32(1)
-        return Coded(place, [None, *texts.drop_nulls().unique().sort().to_list()])
+        values, numbers = placed(texts)
+        return _from_one(numbers, values.to_list())
     values = texts.drop_nulls().unique().sort()
     if values.is_empty():
         return Coded(np.zeros(len(texts), np.int32), [None])
-    numbers = texts.cast(pl.Enum(values)).to_physical()
+    return _from_one(texts.cast(pl.Enum(values)).to_physical(), values.to_list())
+
+
+def _from_one(numbers: pl.Series, values: list[Any]) -> Coded:
     if numbers.has_nulls():
         numbers = numbers.cast(pl.Int32).fill_null(-1)
-    return Coded(np.add(numbers.to_numpy(), 1, dtype=np.int32), [None, *values.to_list()])
+    return Coded(np.add(numbers.to_numpy(), 1, dtype=np.int32, casting="unsafe"), [None, *values])
 
 
 def numbered(*columns: Coded) -> tuple[Ints, Ints]:
@@ -94,7 +99,7 @@ def latest(codes: Ints, size: int) -> Ints:
 def used(codes: Ints, size: int) -> Ints:
     """The different numbers, all below ``size``, in order."""
     if len(codes) * 16 < size:
-        return np.asarray(np.unique(codes), np.int64)
+        return np.array(sorted(set(codes.tolist())) if len(codes) < _FEW else np.unique(codes), np.int64)
     found = np.zeros(size, np.bool_)
     found[codes] = True
     return np.flatnonzero(found)
@@ -119,8 +124,8 @@ def blocks(length: int) -> Iterator[slice]:
 
 def micros(moments: pl.Series) -> Ints:
     """Times as microseconds; ``NEVER`` where none is known."""
-    # What numpy calls "not a time" is the smallest number, too.
-    return moments.to_numpy().astype("datetime64[us]").astype(np.int64)
+    numbers = moments.dt.cast_time_unit("us").to_physical()
+    return (numbers.fill_null(NEVER) if numbers.has_nulls() else numbers).to_numpy()
 
 
 def micros_of(moment: datetime | None) -> int:

@@ -29,7 +29,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "records": {
         "ts": TIME, "node": NAME, "pod": NAME, "component": NAME, "message": _TEXT,
         "rule": NAME, "category": NAME, "severity": NAME, "protocol": NAME, "peer": NAME,
-        "peers": pl.List(NAME), "params": _TEXT, **_PLACE,
+        "peers": pl.List(NAME), "params": NAME, **_PLACE,
     },
     "resources": {
         "kind": _TEXT, "namespace": _TEXT, "name": _TEXT, "observed_at": TIME, "body": _TEXT,
@@ -139,16 +139,17 @@ def load_cluster(connection: duckdb.DuckDBPyConnection, cluster: str, wanted: Wa
     Rows come back in a fixed order, so that what is derived from them does not depend on the order of loading.
     """
     params = {"cluster": cluster}
-    frames: dict[str, pl.DataFrame] = {}
+    # What is few comes first, as the database keeps what it read beside what was made of it.
+    frames = {"tellers": tellers_of(_typed(connection.sql(_TELLERS, params=params).pl(), _TOLD))}
     for name, schema in SCHEMAS.items():
-        if name == "tellers":
-            frames[name] = tellers_of(_typed(connection.sql(_TELLERS, params=params).pl(), _TOLD))
+        if name in frames:
             continue
         pool = Pool(schema)
         if name == "records" and wanted is not None:
             _take_wanted(pool, connection, cluster, wanted)
         else:
             pool.add(slices(connection.sql(_MARKS if name == "marks" else _select(name), params=params), schema))
+        let_go(connection)
         frames[name] = pool.ordered(_order(name))
     let_go(connection)
     return ClusterFacts(cluster, **_with_nodes(frames))
@@ -215,6 +216,8 @@ def _with_nodes(frames: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
     found = dict(frames)
     for name in ("records", "tellers"):
         frame = frames[name]
+        if not frame["node"].has_nulls():
+            continue
         told = frame.select(pl.col("pod").cast(pl.String)).join(pods, on="pod", how="left", maintain_order="left")
         found[name] = frame.with_columns(pl.col("node").fill_null(told["node"].cast(frame.schema["node"])))
     return found

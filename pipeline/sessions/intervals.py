@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from pipeline.sessions.coverage import session_stretches, stretch_of
 from pipeline.sessions.facts import TIME, ClusterFacts
 from pipeline.sessions.observations import DOWN, END, GONE, KEY, UP, bird_logs, log_ends
-from pipeline.sessions.pooled import NAME, in_order
+from pipeline.sessions.pooled import NAME, in_order, named
 from pipeline.sessions.reasons import BARE, HEALTHY, SOFT
 from pipeline.sessions.settings import DEFAULTS, SessionSettings
 
@@ -65,10 +65,10 @@ def build_intervals(
     del closed
     whole = pl.concat([known, holes], how="diagonal_relaxed")
     del known
-    gone = whole["state"] == GONE
+    gone = whole["state"].is_in([GONE])
     if gone.any():
         whole = whole.filter(pl.col("state") != GONE)
-    return in_order(whole, [KEY, "started_at"]).with_columns(cluster=pl.lit(facts.cluster)).select(
+    return in_order(whole, [KEY, "started_at"]).with_columns(cluster=named(facts.cluster)).select(
         pl.col(name).cast(kind) for name, kind in SCHEMA.items()
     )  # fmt: skip
 
@@ -104,9 +104,9 @@ def _runs(observations: pl.DataFrame) -> pl.DataFrame:
         "_source": rows.of("source_path", witness), "_offset": rows.of("byte_offset", witness),
         "source_path": rows.of("source_path", start), "byte_offset": rows.of("byte_offset", start),
     }).with_columns(
-        category=pl.when(pl.col("state") == UP).then(pl.lit(HEALTHY))
-        .when(pl.col("state") == DOWN).then(pl.coalesce("_reason", "_soft", pl.lit(BARE))),
-        how=pl.col("how").replace_strict(_HOW, default="snapshot", return_dtype=pl.String),
+        category=pl.when(pl.col("state") == UP).then(named(HEALTHY))
+        .when(pl.col("state") == DOWN).then(pl.coalesce("_reason", "_soft", named(BARE))),
+        how=pl.col("how").replace_strict(_HOW, default="snapshot", return_dtype=NAME),
         is_first=pl.col(KEY).ne_missing(pl.col(KEY).shift(1)),
         source_path=pl.coalesce("_source", "source_path"), byte_offset=pl.coalesce("_offset", "byte_offset"),
     )  # fmt: skip
@@ -179,7 +179,7 @@ def _told(runs: pl.DataFrame, logs: pl.DataFrame) -> pl.DataFrame:
         told=moved.fill_null(False), bridges=bridges.fill_null(False),
         seen_from=pl.when(((moved & apart) | bridges).fill_null(False)).then("started_at"),
         started_at=pl.when(moved.fill_null(False)).then("since").otherwise("started_at"),
-    ).with_columns(how=pl.when("told").then(pl.lit(SINCE)).otherwise("how"))  # fmt: skip
+    ).with_columns(how=pl.when("told").then(named(SINCE)).otherwise("how"))  # fmt: skip
 
 
 def _closed(runs: pl.DataFrame, data_end: object, settings: SessionSettings) -> pl.DataFrame:
@@ -202,11 +202,11 @@ def _closed(runs: pl.DataFrame, data_end: object, settings: SessionSettings) -> 
     seen = pl.col("is_first") | before_same | pl.col("told")
     return runs.with_columns(
         ended_at=pl.when(same).then(after("started_at")).otherwise(pl.col("stretch_end")),
-        how_ended=pl.when(same).then(after("how")).when(hole & after("bridges")).then(pl.lit(SINCE))
-        .when(hole | lost).then(pl.lit("unobserved")).otherwise(pl.lit("end of data")),
-        how_started=pl.when("bridges").then(pl.lit(SINCE)).when(seen).then("how").otherwise(pl.lit("unobserved")),
+        how_ended=pl.when(same).then(after("how")).when(hole & after("bridges")).then(named(SINCE))
+        .when(hole | lost).then(named("unobserved")).otherwise(named("end of data")),
+        how_started=pl.when("bridges").then(named(SINCE)).when(seen).then("how").otherwise(named("unobserved")),
         _hole_to=pl.when(hole).then(after("started_at")).when(lost).then(pl.lit(data_end, dtype=TIME)),
-        _hole_how=pl.when(hole).then(after("how")).when(lost).then(pl.lit("end of data")),
+        _hole_how=pl.when(hole).then(after("how")).when(lost).then(named("end of data")),
         _bridged=after("bridges").fill_null(False), _bridged_as=after("category"),
     )  # fmt: skip
 
@@ -218,12 +218,12 @@ def _holes(closed: pl.DataFrame) -> pl.DataFrame:
         pl.col("_hole_to").is_not_null() & (pl.col("_hole_to") > pl.col("ended_at")) & (pl.col("state") != GONE)
     ).select(
         KEY, *END, "node", "protocol", "peer", "peer_node",
-        state=pl.when(bridged).then("state").otherwise(pl.lit(UNKNOWN)), category=pl.when(bridged).then("_bridged_as"),
+        state=pl.when(bridged).then("state").otherwise(named(UNKNOWN)), category=pl.when(bridged).then("_bridged_as"),
         started_at="ended_at", ended_at="_hole_to",
         seen_from=pl.when(bridged).then("_hole_to"),
-        how_started=pl.when(bridged).then(pl.lit(SINCE)).otherwise(pl.lit("unobserved")),
-        how_ended=pl.when(bridged).then(pl.lit(SINCE)).otherwise("_hole_how"),
-        errors=pl.lit([], dtype=pl.List(pl.String)), observations=pl.lit(0), is_first=pl.lit(False),
+        how_started=pl.when(bridged).then(named(SINCE)).otherwise(named("unobserved")),
+        how_ended=pl.when(bridged).then(named(SINCE)).otherwise("_hole_how"),
+        errors=pl.lit([], dtype=pl.List(NAME)), observations=pl.lit(0), is_first=pl.lit(False),
         source_path="source_path", byte_offset="byte_offset",
     )  # fmt: skip
 
@@ -238,7 +238,7 @@ def _explained(holes: pl.DataFrame, facts: ClusterFacts) -> pl.DataFrame:
         holes.join(logs, on="speaker", how="left", maintain_order="left")
         .with_columns(
             reason=pl.when(pl.col("state") == UNKNOWN).then(
-                pl.when(around).then(pl.lit(ROTATED)).otherwise(pl.lit(NO_LOGS))
+                pl.when(around).then(named(ROTATED)).otherwise(named(NO_LOGS))
             )
         )
         .drop("_first", "_last")

@@ -10,14 +10,13 @@ end before the table, whatever that was made by.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import polars as pl
 
 from pipeline.sessions.addresses import AddressBook
 from pipeline.sessions.facts import TIME, ClusterFacts
-from pipeline.sessions.pooled import as_texts, in_order
+from pipeline.sessions.pooled import NAME, as_names, in_order, named, telling
 from pipeline.sessions.reasons import BARE, with_category
 from pipeline.sessions.settings import DEFAULTS, SessionSettings
 
@@ -30,22 +29,20 @@ KEY = "key"
 
 _NOT_BGP = r"^((device|direct|kernel|static|pipe|bfd|krt|kif)\w*|BGP)$"
 """Protocols of the daemon's own, and the name under which it speaks of all its BGP sessions at once."""
-REMOVING = r"^Removing protocol (\S+)"
+_REMOVING = "Removing protocol "
+REMOVING = rf"^{_REMOVING}(\S+)"
 _HARMLESS = r"TCP_MD5SIG: No such file|collision"
 """Deleting a key that is already gone, and the losing one of two parallel connections, end no session."""
 
 SCHEMA: dict[str, Any] = {
-    "key": pl.UInt32, "speaker": pl.String, "end": pl.String, "node": pl.String, "protocol": pl.String,
-    "peer": pl.String, "peer_node": pl.String, "ts": TIME, "status": pl.String, "state": pl.String,
-    "bgp_state": pl.String, "error": pl.String, "since": TIME,
-    "category": pl.String, "observed_by": pl.String, "rank": pl.Int8, "source_path": pl.String,
-    "byte_offset": pl.UInt64,
+    "key": pl.UInt32, "speaker": NAME, "end": NAME, "node": NAME, "protocol": NAME, "peer": NAME, "peer_node": NAME,
+    "ts": TIME, "status": NAME, "state": NAME, "bgp_state": NAME, "error": NAME, "since": TIME, "category": NAME,
+    "observed_by": NAME, "rank": pl.Int8, "source_path": NAME, "byte_offset": pl.UInt64,
 }  # fmt: skip
 
 
 def build_observations(facts: ClusterFacts, book: AddressBook, settings: SessionSettings = DEFAULTS) -> pl.DataFrame:
     """Observations of every end, in order of end, time and rank (columns: ``SCHEMA``)."""
-    facts = replace(facts, states=as_texts(facts.states), records=as_texts(facts.records))
     raw = pl.concat([_from_states(facts), _from_probes(facts), _from_removals(facts)], how="diagonal_relaxed")
     if raw.is_empty():
         return pl.DataFrame(schema=SCHEMA)
@@ -65,18 +62,18 @@ _ORDER = [KEY, "ts", "source_path", "byte_offset", "rank"]
 
 def _from_states(facts: ClusterFacts) -> pl.DataFrame:
     """Rows of session_states that speak of a BGP session."""
+    others, harmless = telling(facts.states["protocol"], _NOT_BGP), telling(facts.states["last_error"], _HARMLESS)
     states = facts.states.filter(
-        ~pl.col("protocol").fill_null("").str.contains(_NOT_BGP)
-        & ~pl.col("last_error").fill_null("").str.contains(_HARMLESS)
+        ~pl.col("protocol").is_in(others).fill_null(False) & ~pl.col("last_error").is_in(harmless).fill_null(False)
         & (pl.col("peer").is_not_null() | pl.col("protocol").is_not_null())
-    )
+    )  # fmt: skip
     up = (pl.col("bgp_state") == "Established") | (
         (pl.col("state") == "up") & (pl.col("bgp_state").is_null()) & pl.col("last_error").is_null()
     )
     return states.select(
         "ts", "node", "protocol", "peer", "state", "bgp_state", "observed_by", "source_path", "byte_offset",
         "since",
-        status=pl.when(up).then(pl.lit(UP)).otherwise(pl.lit(DOWN)),
+        status=pl.when(up).then(named(UP)).otherwise(named(DOWN)),
         error=pl.when(up).then(None).otherwise(pl.col("last_error")),
     )  # fmt: skip
 
@@ -84,7 +81,7 @@ def _from_states(facts: ClusterFacts) -> pl.DataFrame:
 def session_records(records: pl.DataFrame) -> pl.DataFrame:
     """The records that sessions are made of, as far as they are: readiness verdicts and removals."""
     probes = (pl.col("category") == BARE) & (pl.col("peers").list.len() > 0)
-    removals = pl.col("message").str.contains(REMOVING)
+    removals = pl.col("message").str.starts_with(_REMOVING)
     return records.lazy().filter(probes | removals).select(
         "ts", "node", "message", "category", "peer", "peers", "source_path", "byte_offset"
     ).collect()  # fmt: skip
@@ -95,7 +92,7 @@ def _from_probes(facts: ClusterFacts) -> pl.DataFrame:
     lists = facts.records.filter((pl.col("category") == BARE) & (pl.col("peers").list.len() > 0))
     rows = lists.explode("peers").select(
         "ts", "node", peer="peers", source_path="source_path", byte_offset="byte_offset",
-        observed_by=pl.lit("probe"), status=pl.lit(DOWN),
+        observed_by=named("probe"), status=named(DOWN),
     )  # fmt: skip
     known = facts.states.filter(pl.col("observed_by") == "probe").select("source_path", "byte_offset", "ts", "peer")
     return rows.join(known, on=["source_path", "byte_offset", "ts", "peer"], how="anti", nulls_equal=True)
@@ -105,27 +102,27 @@ def _from_removals(facts: ClusterFacts) -> pl.DataFrame:
     """A protocol that its own daemon removed at a reconfiguration is no longer expected there."""
     removed = facts.records.select(
         "ts", "node", "peer", "source_path", "byte_offset",
-        protocol=pl.col("message").str.extract(REMOVING, 1),
+        protocol=pl.col("message").str.extract(REMOVING, 1).cast(NAME),
     ).filter(pl.col("protocol").is_not_null())  # fmt: skip
-    return removed.with_columns(observed_by=pl.lit("log"), status=pl.lit(GONE))
+    return removed.with_columns(observed_by=named("log"), status=named(GONE))
 
 
 def _with_ends(raw: pl.DataFrame, book: AddressBook) -> pl.DataFrame:
     """Name the speaker and the end; a file that names no node speaks for itself alone."""
-    peers = book.frame().rename({"address": "peer", "node": "peer_node"})
-    named = raw.with_columns(
-        speaker=pl.coalesce("node", pl.lit("?") + pl.col("source_path").fill_null("")),
+    peers = as_names(book.frame()).rename({"address": "peer", "node": "peer_node"})
+    told = raw.with_columns(
+        speaker=speaker_of(raw),
         rank=pl.col("observed_by").replace_strict(RANKS, default=0, return_dtype=pl.Int8),
     )
-    filled = _with_names(named) if named["peer"].has_nulls() or named["protocol"].has_nulls() else named
+    filled = _with_names(told) if told["peer"].has_nulls() or told["protocol"].has_nulls() else told
     far = filled.select("peer").join(peers, on="peer", how="left", maintain_order="left")["peer_node"]
     return filled.with_columns(far, end=pl.coalesce("protocol", "peer"))
 
 
-def _with_names(named: pl.DataFrame) -> pl.DataFrame:
+def _with_names(told: pl.DataFrame) -> pl.DataFrame:
     """Fill in the peer of a protocol, and the protocol of a peer that has one, as the speaker names them elsewhere."""
     known = (
-        named.filter(pl.col("protocol").is_not_null() & pl.col("peer").is_not_null())
+        told.filter(pl.col("protocol").is_not_null() & pl.col("peer").is_not_null())
         .select("speaker", "protocol", "peer").unique()
     )  # fmt: skip
     only_peer = known.group_by("speaker", "protocol").agg(pl.col("peer").first().alias("_peer"))
@@ -133,7 +130,7 @@ def _with_names(named: pl.DataFrame) -> pl.DataFrame:
         pl.when(pl.col("protocol").n_unique() == 1).then(pl.col("protocol").first()).alias("_protocol")
     )
     return (
-        named.join(only_peer, on=["speaker", "protocol"], how="left", maintain_order="left")
+        told.join(only_peer, on=["speaker", "protocol"], how="left", maintain_order="left")
         .with_columns(peer=pl.coalesce("peer", "_peer"))
         .join(only_protocol, on=["speaker", "peer"], how="left", maintain_order="left")
         .with_columns(protocol=pl.coalesce("protocol", "_protocol"))
@@ -165,7 +162,7 @@ def _disappearances(placed: pl.DataFrame) -> pl.DataFrame:
         .join(latest, on=END, how="left").filter(pl.col("ts") > pl.col("_latest"))
     )  # fmt: skip
     return missing.with_columns(
-        status=pl.lit(GONE), rank=pl.col("observed_by").replace_strict(RANKS, return_dtype=pl.Int8)
+        status=named(GONE), rank=pl.col("observed_by").replace_strict(RANKS, return_dtype=pl.Int8)
     ).drop("rows", "_last", "_latest")
 
 
@@ -181,9 +178,16 @@ def bird_logs(observed: pl.DataFrame) -> pl.DataFrame:
     BIRD is silent while nothing happens, so the other programs in the same stream show that it was recorded.
     """
     carries = pl.col("component").is_in(["bird", "bird6"]).any().over("source_path")
-    return observed.filter(carries & pl.col("first_ts").is_not_null()).with_columns(
-        speaker=pl.coalesce("node", pl.lit("?") + pl.col("source_path").fill_null(""))
-    )
+    return observed.filter(carries & pl.col("first_ts").is_not_null()).with_columns(speaker=speaker_of(observed))
+
+
+def speaker_of(frame: pl.DataFrame) -> pl.Expr:
+    """Who speaks in each row: its node; a file that names no node is a speaker itself."""
+    node = pl.col("node").cast(NAME)
+    if not frame["node"].has_nulls():
+        return node
+    file = pl.lit("?") + pl.col("source_path").cast(pl.String).fill_null("")
+    return pl.coalesce(node, file.cast(NAME))
 
 
 def _reconciled(ordered: pl.DataFrame, ends: pl.DataFrame, settings: SessionSettings) -> pl.DataFrame:
@@ -204,13 +208,13 @@ def _reconciled(ordered: pl.DataFrame, ends: pl.DataFrame, settings: SessionSett
 
 def _without_last_steps(dated: pl.DataFrame) -> pl.DataFrame:
     """A removed protocol still says that it stops and is down: it stays gone until it starts again."""
-    if not (dated["status"] == GONE).any():
+    if not dated["status"].is_in([GONE]).any():
         return dated
     closing = pl.col("state").is_in(["stop", "down", "flush"]) & (pl.col("observed_by") == "log")
-    step = pl.when(pl.col("status") == GONE).then(pl.lit(GONE)).when(~closing.fill_null(False)).then(pl.lit("other"))
+    step = pl.when(pl.col("status") == GONE).then(named(GONE)).when(~closing.fill_null(False)).then(named("other"))
     ordered = dated.with_columns(_step=step.forward_fill().over(KEY))
     gone = (pl.col("_step") == GONE).fill_null(False)
-    return ordered.with_columns(status=pl.when(gone).then(pl.lit(GONE)).otherwise("status")).drop("_step")
+    return ordered.with_columns(status=pl.when(gone).then(named(GONE)).otherwise("status")).drop("_step")
 
 
 def _without_collisions(dated: pl.DataFrame, settings: SessionSettings) -> pl.DataFrame:
@@ -221,7 +225,7 @@ def _without_collisions(dated: pl.DataFrame, settings: SessionSettings) -> pl.Da
         & (pl.col("status").shift(-1) == DOWN)
         & (pl.col("ts").shift(-1) - pl.col("ts") < settings.least_up)
     ).fill_null(False)
-    return dated.with_columns(status=pl.when(lost).then(pl.lit(DOWN)).otherwise("status"))
+    return dated.with_columns(status=pl.when(lost).then(named(DOWN)).otherwise("status"))
 
 
 def _near(frame: pl.DataFrame, marker: pl.Expr, columns: list[str]) -> pl.DataFrame:
@@ -248,7 +252,7 @@ def _without_skewed_tables(dated: pl.DataFrame, settings: SessionSettings) -> pl
 
 def _without_late_probes(dated: pl.DataFrame, ends: pl.DataFrame, settings: SessionSettings) -> pl.DataFrame:
     """Drop probe rows near a better witness, and those made while the end's own log was still being recorded."""
-    if not (dated["observed_by"] == "probe").any():
+    if not dated["observed_by"].is_in(["probe"]).any():
         return dated
     better = pl.col("observed_by") != "probe"
     near = _near(dated, better, ["ts", "observed_by"]).join(ends, on="speaker", how="left", maintain_order="left")

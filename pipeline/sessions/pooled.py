@@ -35,13 +35,35 @@ def as_texts(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(pl.col(pl.Categorical).cast(pl.String), pl.col(lists).cast(_LIST))
 
 
-def places(names: pl.Series) -> pl.Series:
-    """For each row the place of its name among those of the column, in the order of the texts; null for none."""
-    known = names.drop_nulls().unique().sort()
-    numbers = known.to_physical().to_numpy()
-    place = np.zeros(int(numbers.max(initial=0)) + 1, np.uint32)
-    place[numbers] = np.arange(len(numbers))
-    return pl.Series(names.name, place).gather(names.to_physical())
+def named(text: str) -> pl.Expr:
+    """A text as a name."""
+    return pl.lit(text, NAME)
+
+
+def telling(names: pl.Series, pattern: str) -> list[str]:
+    """Those of the names in which a pattern is found."""
+    texts = names.drop_nulls().unique().cast(pl.String)
+    return texts.filter(texts.str.contains(pattern)).to_list()
+
+
+def in_one_piece(parts: list[pl.DataFrame]) -> pl.DataFrame:
+    """The rows of all parts, put together a column at a time; the parts are used up."""
+    columns = {name: [part[name] for part in parts] for name in parts[0].columns}
+    parts.clear()
+    return pl.DataFrame([pl.concat(columns.pop(name), rechunk=True) for name in list(columns)])
+
+
+def placed(names: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """The names of a column, each once, in the order of their texts; for each row the place of its name among them."""
+    told = names.drop_nulls()
+    codes = told.to_physical().to_numpy()
+    size = int(codes.max(initial=0)) + 1
+    row = np.full(size, -1)  # a row of each name: found faster than the different ones are
+    row[codes] = np.arange(len(codes))
+    known = told.gather(row[row >= 0]).sort()
+    place = np.zeros(size, np.uint32)
+    place[known.to_physical().to_numpy()] = np.arange(len(known))
+    return known, pl.Series(names.name, place).gather(names.to_physical())
 
 
 class Pool:
@@ -63,9 +85,8 @@ class Pool:
         numbers = [pl.col(self._texts).cast(kind), pl.col(self._lists).cast(pl.List(kind))]
         for part in parts:
             # numbers and times would stay as they came, and with them all that came in one piece with them
-            rows = pl.int_range(part.height, eager=True)
-            for column in part.with_columns(numbers):
-                self._parts[column.name].append(column.gather(rows))
+            for column in part.with_columns(numbers)[pl.int_range(part.height, dtype=pl.UInt32, eager=True)]:
+                self._parts[column.name].append(column)
 
     def ordered(self, by: Sequence[str]) -> pl.DataFrame:
         """All rows in order, nulls first, without keys as they came; the pool is used up."""
@@ -78,6 +99,8 @@ class Pool:
     def _taken(self, name: str, order: pl.Series | None, texts: pl.Series) -> pl.Series:
         """One column in order; what it was made of is let go of."""
         column = pl.concat(self._parts.pop(name), rechunk=True)
+        if column.null_count() == len(column):
+            return pl.repeat(None, len(column), dtype=self._schema[name], eager=True).alias(name)  # takes no memory
         if order is not None:
             column = column.gather(order)
         if name in self._texts:
@@ -86,7 +109,7 @@ class Pool:
 
 
 def in_order(frame: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
-    """The frame in order, nulls first; rows of equal keys stay as they were."""
+    """The frame in order of texts, times and whole numbers, nulls first; rows of equal keys stay as they were."""
     order = _order([frame[name] for name in by])
     return frame if order is None else frame[order]
 
@@ -116,7 +139,7 @@ def _order(keys: Sequence[pl.Series]) -> pl.Series | None:
 def _numbered(key: pl.Series) -> tuple[NDArray[np.int64], int]:
     """A key as numbers in its order, and how many there may be; null is 0."""
     texts = pl.Enum(key.drop_nulls().unique().sort()) if key.dtype == pl.String else None
-    values = places(key) if isinstance(key.dtype, pl.Categorical) else key.cast(texts or key.dtype).to_physical()
+    values = placed(key)[1] if isinstance(key.dtype, pl.Categorical) else key.cast(texts or key.dtype).to_physical()
     low, high = values.min(), values.max()
     if not isinstance(low, int) or not isinstance(high, int):
         return np.zeros(len(key), np.int64), 1

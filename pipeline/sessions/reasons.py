@@ -11,6 +11,8 @@ from functools import lru_cache
 
 import polars as pl
 
+from pipeline.sessions.pooled import NAME
+
 BARE = "bgp_not_established"
 HEALTHY = "session_established"
 SOFT = (BARE, "connection_closed", "connection_reset", "cease_connection_collision")
@@ -61,5 +63,5 @@ def with_category(frame: pl.DataFrame, column: str = "error") -> pl.DataFrame:
     distinct = frame.get_column(column).drop_nulls().unique()
     known = {text: category_of(text) for text in distinct}
     return frame.with_columns(
-        category=pl.col(column).replace_strict(known, default=BARE, return_dtype=pl.String).fill_null(BARE)
+        category=pl.col(column).replace_strict(known, default=BARE, return_dtype=NAME).fill_null(pl.lit(BARE, NAME))
     )

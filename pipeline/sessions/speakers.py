@@ -14,15 +14,14 @@ import polars as pl
 from pipeline.sessions.addresses import AddressBook
 from pipeline.sessions.facts import ClusterFacts
 from pipeline.sessions.intervals import SCHEMA, build_intervals
-from pipeline.sessions.observations import SNAPSHOTS, bird_logs, build_observations, session_records
-from pipeline.sessions.pooled import as_names
+from pipeline.sessions.observations import SNAPSHOTS, bird_logs, build_observations, session_records, speaker_of
+from pipeline.sessions.pooled import as_names, in_one_piece
 from pipeline.sessions.settings import DEFAULTS, SessionSettings
 
 SLICE_ROWS = 100_000
 """Observations that are looked at together, as far as one speaker has no more: their frames take some 60 MB."""
 _TABLES = ["speaker", "node", "peer", "end", "ts", "status", "observed_by", "source_path", "byte_offset"]
 _PAIRS = ["node", "peer", "peer_node"]
-_WHO = ["node", "file"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ def build_sessions(
         intervals.append(build_intervals(part, seen, settings, data_end))
         tables.append(_tables(seen))
         pairs.append(_pairs(seen))
-    return Sessions(*(pl.concat(parts, rechunk=True) for parts in (intervals, tables, pairs)))
+    return Sessions(*map(in_one_piece, (intervals, tables, pairs)))
 
 
 def _tables(observations: pl.DataFrame) -> pl.DataFrame:
@@ -66,21 +65,18 @@ class _Slices:
     def __init__(self, facts: ClusterFacts, rows: int) -> None:
         self._facts = replace(facts, records=session_records(facts.records))
         told = [_told(frame) for frame in (self._facts.states, self._facts.records)]
-        known = pl.concat(told).group_by(_WHO).agg(pl.col("ts").max(), pl.col("observations").sum())
-        # a node may be named as a file without a node is: these are one speaker
-        speakers = (
-            known.with_columns(speaker=pl.coalesce(pl.col("node").cast(pl.String), pl.lit("?") + pl.col("file")))
-            .sort("speaker")
-            .with_columns(pl.col("observations").sum().over("speaker"), new=pl.col("speaker").is_first_distinct())
+        known = (
+            pl.concat(told).group_by("speaker").agg(pl.col("ts").max(), pl.col("observations").sum()).sort("speaker")
         )
-        before = (pl.col("observations") * pl.col("new")).cum_sum() - pl.col("observations")
-        numbered = speakers.with_columns(slice=(before // rows).rle_id())
+        before = pl.col("observations").cum_sum() - pl.col("observations")
+        numbered = known.sort("speaker").with_columns(slice=(before // rows).rle_id())
         self.latest: list[datetime | None] = (
             numbered.group_by("slice").agg(pl.col("ts").max()).sort("slice")["ts"].to_list()
         )
         """The time of the last fact of each slice."""
+        number = numbered.select("speaker", "slice")
         self._numbers = [
-            frame.join(numbered, on=_WHO, how="left", nulls_equal=True, maintain_order="left")["slice"]
+            frame.select("speaker").join(number, on="speaker", how="left", maintain_order="left")["slice"]
             for frame in told
         ]  # fmt: skip
 
@@ -109,9 +105,6 @@ class _Slices:
 
 
 def _told(frame: pl.DataFrame) -> pl.DataFrame:
-    """Who told each row, when, and how many observations it may be: a file that names no node is a speaker itself."""
+    """Who told each row, when, and how many observations it may be."""
     count = pl.col("peers").list.len().fill_null(0) + 1 if "peers" in frame.columns else pl.lit(1, pl.UInt32)
-    return frame.select(
-        "node", "ts", file=pl.when(pl.col("node").is_null()).then(pl.col("source_path").cast(pl.String).fill_null("")),
-        observations=count.cast(pl.UInt32),
-    )  # fmt: skip
+    return frame.select("ts", speaker=speaker_of(frame), observations=count.cast(pl.UInt32))
