@@ -24,10 +24,11 @@ from pipeline.findings.sizes import build_sizes
 from pipeline.findings.wanted import wanted
 from pipeline.findings.world import World
 from pipeline.native.heap import give_back
-from pipeline.sessions.addresses import build_address_book
+from pipeline.sessions.addresses import AddressBook, build_address_book
 from pipeline.sessions.facts import ClusterFacts, load_cluster
+from pipeline.sessions.observations import session_records
 from pipeline.sessions.settings import DEFAULTS, SessionSettings
-from pipeline.sessions.speakers import build_sessions
+from pipeline.sessions.speakers import Sessions, build_sessions
 
 
 @dataclass(frozen=True)
@@ -53,14 +54,21 @@ def investigate(
 ) -> Analysis:
     """Derive everything from the facts alone: no clock, no files, the same result for the same facts."""
     causes = catalogue or load_catalogue()
-    world = _world(facts, causes, settings)
-    # The texts of intervals are for failures alone: they go with the whole ones.
-    facts, whole = world.facts, world.intervals
-    world = replace(world, intervals=whole.drop(_OF_FAILURES))
+    book = build_address_book(facts)
+    # What sessions alone are made of is let go of as soon as it has served.
+    seen = replace(facts, records=session_records(facts.records))
+    facts = replace(facts, records=facts.records.drop("pod", "protocol", "peers"))
+    sessions = build_sessions(seen, book, settings)
+    facts = replace(facts, states=facts.states.drop("state", "bgp_state", "last_error", "since"))
+    del seen
+    world, told = _world(facts, book, sessions, causes), facts.records.with_row_index("row")
     # Incidents of records first: they need much memory for a moment, and the failures are not there yet.
-    loose = [
-        _finding(incident, world, causes) for incident in build_loose_incidents(facts, world.records, world.planned)
-    ]
+    incidents = build_loose_incidents(facts, told, world.planned)
+    # The texts of intervals are for failures alone: they go with the whole ones.
+    facts, whole = replace(facts, states=_asked_on(facts.states)), world.intervals
+    world = replace(world, facts=facts, intervals=whole.drop(_OF_FAILURES))
+    del sessions, told
+    loose = [_finding(incident, world, causes) for incident in incidents]
     losses = build_failures(whole, world.data_end)
     del whole
     give_back()
@@ -96,9 +104,7 @@ def _quiet(facts: ClusterFacts, world: World, causes: Catalogue, findings: list[
     return chosen
 
 
-def _world(facts: ClusterFacts, causes: Catalogue, settings: SessionSettings) -> World:
-    book = build_address_book(facts)
-    sessions = build_sessions(facts, book, settings)
+def _world(facts: ClusterFacts, book: AddressBook, sessions: Sessions, causes: Catalogue) -> World:
     intervals = sessions.intervals
     data_end = _data_end(facts, intervals)
     groups = build_groups(facts, book, intervals)
@@ -108,17 +114,14 @@ def _world(facts: ClusterFacts, causes: Catalogue, settings: SessionSettings) ->
     planned = PlannedWork(facts, data_end)
     missing = find_missing(facts, book, sessions)
     return World(
-        _lean(facts), book, groups, nodes, sizes, intervals, planned, data_end, _printed(sessions.tables), missing,
+        facts, book, groups, nodes, sizes, intervals, planned, data_end, _printed(sessions.tables), missing,
         configured, causes.patterns,
     )  # fmt: skip
 
 
-def _lean(facts: ClusterFacts) -> ClusterFacts:
-    """The facts without the columns that sessions alone are made of."""
-    return replace(
-        facts, states=facts.states.drop("state", "bgp_state", "last_error", "since"),
-        records=facts.records.drop("pod", "protocol", "peers"),
-    )  # fmt: skip
+def _asked_on(states: pl.DataFrame) -> pl.DataFrame:
+    """What is still asked of the states when incidents of records are known: status tables, and the protocols."""
+    return states.filter((pl.col("observed_by") != "log") | pl.col("protocol").is_first_distinct())
 
 
 def _printed(tables: pl.DataFrame) -> pl.DataFrame:

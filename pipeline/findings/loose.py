@@ -77,7 +77,7 @@ def build_loose_incidents(facts: ClusterFacts, numbered: pl.DataFrame, planned: 
         pl.col("severity").replace_strict(_RANK, default=0, return_dtype=pl.Int8)
         >= pl.col("category").replace_strict(least, default=len(_RANK), return_dtype=pl.Int8)
     )  # fmt: skip
-    grave = _untold(numbered.lazy().filter(enough).select("row", "category", *LINE).collect(), facts.states)
+    grave = _untold(numbered, numbered.select(pl.col("row").filter(enough)).to_series(), facts.states)
     known = numbered.select(_KEPT)
     last = _last_told(facts)
     for category in grave["category"].unique(maintain_order=True).to_list():
@@ -94,17 +94,22 @@ def build_loose_incidents(facts: ClusterFacts, numbered: pl.DataFrame, planned: 
     return sorted(found, key=lambda i: (i.started_at is not None, str(i.started_at), i.incident_id))
 
 
-def _untold(lines: pl.DataFrame, states: pl.DataFrame) -> pl.DataFrame:
-    """Row and category of the records whose line tells nothing of a session's state."""
+def _untold(numbered: pl.DataFrame, grave: pl.Series, states: pl.DataFrame) -> pl.DataFrame:
+    """Row and category of those of the grave records whose line tells nothing of a session's state."""
     named = pl.col("peer").is_not_null() | (pl.col("protocol").is_not_null() & (pl.col("protocol") != "BGP"))
-    told = states.lazy().filter(named).select(LINE).collect()
     # A join writes out its keys for each row: so only those of some files at a time.
-    some = pl.col("source_path").to_physical().fill_null(0) % (1 + lines.height // BLOCK)
-    parts = [
-        lines.filter(some == number).join(told.filter(some == number), on=LINE, how="anti", nulls_equal=True)
-        for number in range(1 + lines.height // BLOCK)
-    ]
-    return pl.concat(parts).sort("row").select("row", "category")
+    count = 1 + len(grave) // BLOCK
+    share = pl.col("source_path").to_physical().fill_null(0) % count
+    mine, theirs = (
+        numbered.select(share).to_series().gather(grave),
+        states.select(pl.when(named).then(share)).to_series(),
+    )
+    lines, told, parts = numbered.select("row", "category", *LINE), states.select(LINE), []
+    for number in range(count):
+        part = lines[grave.filter(mine == number)]
+        part = part.join(told.filter(theirs == number), on=LINE, how="anti", nulls_equal=True)
+        parts.append(part.select("row", "category"))
+    return pl.concat(parts).sort("row")
 
 
 def build_quiet_incidents(facts: ClusterFacts, numbered: pl.DataFrame, telling: pl.DataFrame) -> list[Incident]:

@@ -57,22 +57,19 @@ class PlannedWork:
         self._data_end = data_end
         self._starts: dict[str, list[tuple[int, int]]] = defaultdict(list)
         self._crashes: dict[str, list[int]] = defaultdict(list)
-        exact = facts.records.filter(pl.col("component").is_in(["bird", "bird6"])).filter(
-            pl.col("message").str.contains(STARTED)
-        )
-        for node, ts in exact.select("node", "ts").drop_nulls().iter_rows():
+        started = pl.col("component").is_in(["bird", "bird6"]) & pl.col("message").str.contains(STARTED)
+        for node, ts in _moments(facts.records, started).iter_rows():
             self._starts[node].append((micros_of(ts), span(timedelta(seconds=10))))
         exactly = set(self._starts)
         counted = facts.marks.filter(pl.col("rule") == "bird.started")
         for node, minute in counted.select("node", "minute").drop_nulls().iter_rows():
             if node not in exactly:
                 self._starts[node].append((micros_of(minute + timedelta(seconds=30)), span(timedelta(seconds=60))))
-        crashed = facts.records.filter(pl.col("category").is_in(FATAL)).filter(pl.col("message").str.contains(_CRASH))
-        for node, ts in crashed.select("node", "ts").drop_nulls().iter_rows():
+        crashed = pl.col("category").is_in(FATAL) & pl.col("message").str.contains(_CRASH)
+        for node, ts in _moments(facts.records, crashed).iter_rows():
             self._crashes[node].append(micros_of(ts))
         self._dead: dict[str, list[int]] = defaultdict(list)
-        unanswered = facts.records.filter(pl.col("category") == UNANSWERED).sort("ts")
-        for node, ts in unanswered.select("node", "ts").drop_nulls().iter_rows():
+        for node, ts in _moments(facts.records, pl.col("category") == UNANSWERED).sort("ts").iter_rows():
             self._dead[node].append(micros_of(ts))
 
     def kinds(self, losses: Losses) -> Ints:
@@ -123,6 +120,11 @@ class PlannedWork:
         return found
 
 
+def _moments(records: pl.DataFrame, chosen: pl.Expr) -> pl.DataFrame:
+    """Node and time of the records that are chosen, without a copy of what else they say."""
+    return records.lazy().filter(chosen).select("node", "ts").drop_nulls().collect()
+
+
 def _all_said(losses: Losses) -> Ints:
     """For each failure the work that the last words of its session name."""
     codes, texts = losses.errors.codes, losses.errors.values
@@ -140,13 +142,17 @@ def _all_said(losses: Losses) -> Ints:
 
 def _by_name(losses: Losses, failures: Ints, names: Iterable[str]) -> Iterator[tuple[str, Ints]]:
     """Those of ``names`` that stand in the sessions of failures, with the positions in ``failures``."""
+    codes = sorted(losses.position[name] for name in set(names) if name in losses.position)
+    if not codes:
+        return
+    wanted = np.zeros(len(losses.names), np.bool_)
+    wanted[codes] = True
     one, other = (side[losses.session[failures]] for side in losses.sides)
-    both = np.concatenate([one, other[one != other]])
-    rows = np.concatenate([np.arange(len(failures)), np.flatnonzero(one != other)])
+    mine, theirs = np.flatnonzero(wanted[one]), np.flatnonzero(wanted[other] & (one != other))
+    both, rows = np.concatenate([one[mine], other[theirs]]), np.concatenate([mine, theirs])
     order = np.argsort(both, kind="stable")
     ordered = both[order]
-    wanted = set(names)
-    for code in (k for k, name in enumerate(losses.names) if name in wanted):
+    for code in codes:
         begin, end = np.searchsorted(ordered, [code, code + 1])
         if begin < end:
             yield losses.names[code], rows[order[begin:end]]

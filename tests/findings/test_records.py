@@ -126,5 +126,5 @@ def test_lines_that_tell_of_sessions_are_found_some_files_at_a_time(
         {"source_path": path, "byte_offset": offset, "category": f"line {number}"}
         for number, (path, offset) in enumerate(lines)
     ]).with_row_index("row")  # fmt: skip
-    left = loose._untold(records.select("row", "category", *loose.LINE), states)
+    left = loose._untold(records, records["row"], states)
     assert left.rows() == [(number, f"line {number}") for number in (0, 2, 4, 5)]
