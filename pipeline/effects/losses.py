@@ -17,7 +17,7 @@ import polars as pl
 from pipeline.findings.columns import NEVER, Ints, coded, micros, numbered, span
 from pipeline.findings.failures import ENDS_TOLERANCE, PATIENCE, SETTLING, STARTUP
 from pipeline.sessions.facts import TIME
-from pipeline.sessions.pooled import NAME
+from pipeline.sessions.pooled import NAME, in_order
 from pipeline.sessions.reasons import BARE, SOFT
 
 PLANNED_CAUSES = ("planned_restart", "peer_deconfigured", "startup_transient")
@@ -107,7 +107,7 @@ class Runs:
 
 def merged(pieces: pl.DataFrame, slack: timedelta = timedelta(0)) -> Runs:
     """Join pieces (pair, start, end: not null) of one session that touch or lie within ``slack``."""
-    ordered = pieces.sort(*PAIR, "start", "end")
+    ordered = in_order(pieces, [*PAIR, "start", "end"])
     pair, start, end = ordered["pair"].to_numpy(), micros(ordered["start"]), micros(ordered["end"])
     new = np.r_[True, pair[1:] != pair[:-1]][: len(pair)]
     # ends as ranks above those of the sessions before: one pass for all of them

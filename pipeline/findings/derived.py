@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from pipeline.findings.claims import Claim
@@ -97,12 +99,14 @@ def _frame(name: str, rows: list[dict[str, Any]]) -> pl.DataFrame:
 
 def _session_rows(cluster: str, findings: list[Finding]) -> pl.DataFrame:
     """One row for each loss of one end, of all incidents."""
-    parts = [
-        finding.incident.losses.rows(finding.incident.failures).with_columns(
-            incident_id=pl.lit(finding.incident.incident_id, NAME)
-        )
-        for finding in findings if len(finding.incident.failures)
-    ]  # fmt: skip
+    parts: list[pl.DataFrame] = []
+    told = (finding.incident for finding in findings if len(finding.incident.failures))
+    for losses, group in groupby(told, lambda incident: incident.losses):
+        incidents = [*group]
+        rows = [losses.ends_of(incident.failures) for incident in incidents]
+        ids = pl.Series("incident_id", [incident.incident_id for incident in incidents], NAME)
+        number = np.repeat(np.arange(len(incidents)), [len(mine) for mine in rows])
+        parts.append(losses.rows(np.concatenate(rows)).with_columns(ids.gather(number)))
     if not parts:
         return _frame("incident_sessions", [])
     return pl.concat(parts).select(

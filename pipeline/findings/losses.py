@@ -242,9 +242,9 @@ class Losses:
             "source_path", "byte_offset", ended_at=pl.when(~pl.col("is_open")).then("ended_at"), last_error=last_error,
         )  # fmt: skip
 
-    def rows(self, failures: Ints) -> pl.DataFrame:
-        """The ends of these failures, for a table: what they told, and no end while they last."""
-        return self._told[self.ends_of(failures)]
+    def rows(self, ends: Ints) -> pl.DataFrame:
+        """These ends, for a table: what they told, and no end while they last."""
+        return self._told[ends]
 
 
 def _naturally(column: Coded) -> Ints:
