@@ -28,7 +28,7 @@ class Settings:
 
     warehouse: str = _setting("./warehouse", "folder that holds the warehouse and its snapshots")
     item_bytes: int = _setting(
-        48 << 20, "decompressed bytes parsed at once by a process at most: bounds memory, large enough for vectors"
+        64 << 20, "decompressed bytes parsed at once by a process at most: bounds memory, large enough for vectors"
     )
     processes: int = _setting(0, "processes that parse; 0: one for each core")
     spark_staging: str = _setting(

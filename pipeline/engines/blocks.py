@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pipeline.engines.kinds import Reader
     from pipeline.engines.parse import Piece
 
-BLOCK_BYTES = 16 << 20
+BLOCK_BYTES = 32 << 20
 
 
 @dataclass(frozen=True)
