@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import io
 import mmap
+import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import polars as pl
 import pyarrow.ipc
 
 from pipeline.engines.facts import Facts
 from pipeline.engines.parse import Piece, parse, understand_pieces
+from pipeline.engines.processes import receive, send
 from pipeline.engines.ranges import context_bytes
 from pipeline.grammar import Ruleset
 from pipeline.settings import Settings
@@ -31,6 +33,7 @@ from pipeline.sources.windows import read_window
 
 NOTHING = Identity("log", "empty", "no line begins here")
 UNREAD = "unread"
+_SIZE = struct.Struct(">Q")
 
 
 @dataclass(frozen=True)
@@ -72,14 +75,28 @@ class Parsed:
     frames: dict[str, pl.DataFrame]
     identities: dict[int, Identity]
 
-    def packed(self) -> tuple[dict[str, bytes], dict[int, Identity]]:
-        """For another process: frames as Arrow streams."""
-        return {name: _to_ipc(frame) for name, frame in self.frames.items()}, self.identities
+    def write(self, pipe: IO[bytes]) -> None:
+        """Write to another process: the frames follow as Arrow streams, one at a time."""
+        send(pipe, (self.identities, list(self.frames)))
+        for frame in self.frames.values():
+            stream = _Pieces()
+            frame.write_ipc_stream(stream, compression="uncompressed")
+            pipe.write(_SIZE.pack(sum(map(len, stream.pieces))))
+            pipe.writelines(stream.pieces)
+        pipe.flush()
 
     @classmethod
-    def unpacked(cls, packed: tuple[dict[str, bytes], dict[int, Identity]]) -> Parsed:
-        frames, identities = packed
-        return cls({name: _from_ipc(data) for name, data in frames.items()}, identities)
+    def read(cls, pipe: IO[bytes]) -> Parsed | Exception:
+        """What another process wrote, or the exception that it sent instead.
+
+        Raises:
+            EOFError, pickle.UnpicklingError: it died before it had written all.
+        """
+        answer = receive(pipe)
+        if isinstance(answer, Exception):
+            return answer
+        identities, names = answer
+        return cls({name: _frame(_exactly(pipe, _SIZE.unpack(_exactly(pipe, 8))[0])) for name in names}, identities)
 
 
 class _Pieces(io.BytesIO):
@@ -94,13 +111,14 @@ class _Pieces(io.BytesIO):
         return len(data)
 
 
-def _to_ipc(frame: pl.DataFrame) -> bytes:
-    out = _Pieces()
-    frame.write_ipc_stream(out, compression="uncompressed")
-    return b"".join(out.pieces)
+def _exactly(pipe: IO[bytes], size: int) -> bytes:
+    data = pipe.read(size)
+    if len(data) < size:
+        raise EOFError
+    return data
 
 
-def _from_ipc(data: bytes) -> pl.DataFrame:
+def _frame(data: bytes) -> pl.DataFrame:
     """The frame over the bytes as they are; Polars itself would copy every column."""
     frame = pl.from_arrow(pyarrow.ipc.open_stream(data).read_all())
     assert isinstance(frame, pl.DataFrame)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import fcntl
 import os
 import pickle
-import struct
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
@@ -22,7 +21,6 @@ from typing import IO, Any
 
 from pipeline.settings import Settings
 
-_SIZE = struct.Struct(">Q")
 PIPE_BYTES = 1 << 20
 # Columns of a few megabytes come and go: memory given back to the system each time costs a fifth of the run. The first
 # three are of the C library, the last one is of the allocator that Polars brings.
@@ -40,29 +38,14 @@ Process = subprocess.Popen[bytes]
 
 
 def send(pipe: IO[bytes], value: Any) -> None:
-    """Write one value to a pipe; what it holds as ``pickle.PickleBuffer`` goes as it is, behind the rest."""
-    buffers: list[pickle.PickleBuffer] = []
-    data = pickle.dumps(value, protocol=5, buffer_callback=buffers.append)
-    parts = [memoryview(data), *(buffer.raw() for buffer in buffers)]
-    pipe.write(_SIZE.pack(len(parts)) + b"".join(_SIZE.pack(len(part)) for part in parts))
-    for part in parts:
-        pipe.write(part)
+    """Write one value to a pipe."""
+    pickle.dump(value, pipe, protocol=5)
     pipe.flush()
 
 
 def receive(pipe: IO[bytes]) -> Any:
     """Read one value that ``send`` wrote by this program; EOFError when the other end is gone."""
-    count = _SIZE.unpack(_read(pipe, _SIZE.size))[0]
-    sizes = [_SIZE.unpack(_read(pipe, _SIZE.size))[0] for _ in range(count)]
-    data, *buffers = (_read(pipe, size) for size in sizes)
-    return pickle.loads(data, buffers=buffers)  # noqa: S301 - both ends are this program
-
-
-def _read(pipe: IO[bytes], size: int) -> bytes:
-    data = pipe.read(size)
-    if len(data) < size:
-        raise EOFError
-    return data
+    return pickle.load(pipe)  # noqa: S301 - both ends are this program
 
 
 def processes_of(settings: Settings) -> int:
@@ -90,10 +73,10 @@ def start(settings: Settings) -> Process:
         **os.environ,
         **REUSED,  # Polars has set the last one for this process
         "POLARS_MAX_THREADS": "1",
-        "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
+        "PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path),
     }
     process = subprocess.Popen(
-        [sys.executable, "-m", "pipeline.engines.worker"],
+        [sys.executable, "-P", "-m", "pipeline.engines.worker"],  # not what lies in the current folder
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=environment,

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from pickle import PickleBuffer
 
-from pipeline.engines.items import Mapped, Parsed, run_item
+from pipeline.engines.items import Mapped, run_item
 from pipeline.engines.processes import receive, send
 from pipeline.grammar import load_ruleset
-from pipeline.sources.identify import Identity
 
 
 def main() -> None:
@@ -25,15 +23,12 @@ def main() -> None:
         except EOFError:
             return
         try:
-            send(answers, _carried(run_item(parts, ruleset, settings, Mapped())))
+            parsed = run_item(parts, ruleset, settings, Mapped())
         except Exception as exc:  # noqa: BLE001 - whatever it is, the other side raises it
             send(answers, exc)
-
-
-def _carried(parsed: Parsed) -> tuple[dict[str, PickleBuffer], dict[int, Identity]]:
-    """Frames are megabytes: pickled with the rest they would be copied at both ends."""
-    frames, identities = parsed.packed()
-    return {name: PickleBuffer(data) for name, data in frames.items()}, identities
+        else:
+            parsed.write(answers)
+            del parsed  # facts are megabytes, and the next item needs room
 
 
 if __name__ == "__main__":

@@ -6,10 +6,9 @@ import pickle
 import queue
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
 
 from pipeline.engines.items import Parsed, Part, run_item
-from pipeline.engines.processes import ALONE_BYTES, ALONE_FILES, Ahead, Process, end, receive, send, start
+from pipeline.engines.processes import ALONE_BYTES, ALONE_FILES, Ahead, Process, end, send, start
 from pipeline.errors import PeerscopeError
 from pipeline.grammar import load_ruleset
 from pipeline.settings import Settings
@@ -76,13 +75,13 @@ class Workers:
                     ) from exc
                 continue
             self._idle.put(process)
-            if isinstance(answer, BaseException):
+            if isinstance(answer, Exception):
                 raise answer
-            return Parsed.unpacked(answer)
+            return answer
         raise AssertionError
 
     @staticmethod
-    def _ask(process: Process, parts: Sequence[Part]) -> Any:
+    def _ask(process: Process, parts: Sequence[Part]) -> Parsed | Exception:
         assert process.stdin is not None and process.stdout is not None
         send(process.stdin, parts)
-        return receive(process.stdout)
+        return Parsed.read(process.stdout)
