@@ -22,7 +22,7 @@ from pipeline.errors import SpaceError
 AHEAD = 2
 # The facts of a fleet in a storm take three times as much memory as its lines, those of a quiet one an eighth: an item
 # is no larger than its facts may be.
-FACTS_BYTES = 24 << 20
+FACTS_BYTES = 12 << 20
 LEAST_BYTES = 2 << 20
 _SHARED = Path("/dev/shm")  # noqa: S108 - spool files are made there with names of their own
 LINE_END = b"\n"

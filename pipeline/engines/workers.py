@@ -17,7 +17,7 @@ from pipeline.settings import Settings
 class Workers:
     """Parses work items in ``count`` processes; with one, or little to do, in this process."""
 
-    first_bytes = 16 << 20  # one of a storm makes a process of 300 MB
+    first_bytes = 4 << 20  # one of a storm takes thirty times its size
 
     def __init__(self, count: int, settings: Settings, ahead: Ahead | None = None) -> None:
         """``ahead`` has processes with the same settings that were started before."""
