@@ -63,3 +63,18 @@ def test_items_are_parsed_by_processes_started_ahead(much: list[str], tmp_path: 
             workers.close()
     assert parsed.frames["states"].height == 50
     assert all(process.poll() is not None for process in workers._all)
+
+
+def test_what_lies_in_the_current_folder_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engines = tmp_path / "pipeline" / "engines"
+    engines.mkdir(parents=True)
+    for folder in (engines, engines.parent):
+        (folder / "__init__.py").touch()
+    (engines / "worker.py").write_text("raise SystemExit('not this one')\n")
+    monkeypatch.chdir(tmp_path)
+    workers = Workers(2, TWO)
+    try:
+        parsed = workers.submit([Part(1, "/logs/a.log", names_in_path("/logs/a.log"), data=LINE)], ALONE_BYTES + 1)
+        assert parsed.result().frames["states"].height == 1
+    finally:
+        workers.close()
