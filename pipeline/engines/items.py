@@ -34,6 +34,8 @@ from pipeline.sources.windows import read_window
 NOTHING = Identity("log", "empty", "no line begins here")
 UNREAD = "unread"
 _SIZE = struct.Struct(">Q")
+# All of a spool file is read: its pages come in one go, where the system can do that, and not one by one.
+_AT_ONCE = mmap.MAP_SHARED | getattr(mmap, "MAP_POPULATE", 0)
 
 
 @dataclass(frozen=True)
@@ -204,7 +206,7 @@ class Mapped:
         path = part.spool or ""
         if path not in self._files:
             with Path(path).open("rb") as file:
-                self._files[path] = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+                self._files[path] = memoryview(mmap.mmap(file.fileno(), 0, flags=_AT_ONCE, prot=mmap.PROT_READ))
         return self._files[path][part.spool_at : part.spool_at + part.spool_bytes]
 
 
