@@ -12,6 +12,7 @@ Sentences that no rule knows may be joined more freely: 0.7 gave the best groupi
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from hashlib import blake2b
 
@@ -53,29 +54,49 @@ def mine(shapes: pl.DataFrame, limit: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     (or of none) the first ``MINED`` are given to drain3, which compares each with all that begin alike: beyond
     that a template is how a shape begins.
     """
-    mined: list[tuple[int, str]] = []
-    texts: dict[str, tuple[str | None, ...]] = {}
-    budget: dict[str | None, int] = {}
+    texts = _Texts(limit)
+    mapping = [MINED_SCHEMA.to_frame()]
     ordered = shapes.sort("component", "rule", "shape", nulls_last=True)
     for (component, rule), group in ordered.group_by(["component", "rule"], maintain_order=True):
-        rows = group.select("shape_id", "shape", "category", "severity").rows()
         similarity = SIMILARITY_OF_KNOWN if rule else SIMILARITY_OF_UNKNOWN
-        generalised = _generalise((row[1] for row in rows[:MINED]), similarity)
-        generalised += [_beginning(row[1]) for row in rows[MINED:]]
-        for (shape_id, _, category, severity), text in zip(rows, generalised, strict=True):
-            identity = template_id(component, text)
-            if identity not in texts and budget.get(component, 0) >= limit:
-                text, rule_of, category, severity = OVERFLOW, None, "unclassified", "info"
-                identity = template_id(component, text)
-            else:
-                rule_of = rule
-            if identity not in texts:
-                budget[component] = budget.get(component, 0) + 1
-                texts[identity] = (text, component, rule_of, category, severity)
-            mined.append((shape_id, identity))
-    mapping = pl.DataFrame(mined, schema=MINED_SCHEMA, orient="row").sort("shape_id")
-    rows_of_texts = [(identity, *columns) for identity, columns in texts.items()]
-    return mapping, pl.DataFrame(rows_of_texts, schema=TEXTS_SCHEMA, orient="row").sort("template_id")
+        generalised = _generalise(group["shape"].head(MINED), similarity)
+        for rows in group.iter_slices(MINED):  # hostile logs have a million shapes: not all are held as objects
+            ids = [
+                texts.identity(component, rule, text, category, severity)
+                for text, category, severity in zip(
+                    generalised or map(_beginning, rows["shape"]), rows["category"], rows["severity"], strict=True
+                )
+            ]
+            generalised = []
+            mapping.append(pl.DataFrame({"shape_id": rows["shape_id"], "template_id": ids}, schema=MINED_SCHEMA))
+    return pl.concat(mapping).sort("shape_id"), texts.frame().sort("template_id")
+
+
+class _Texts:
+    """The templates so far, at most ``limit`` of a component: what follows is counted as one."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._found: dict[str, tuple[str | None, ...]] = {}
+        self._of: Counter[str | None] = Counter()
+
+    def identity(
+        self, component: str | None, rule: str | None, text: str, category: str | None, severity: str | None
+    ) -> str:
+        """The id under which a shape with this template counts."""
+        found = template_id(component, text)
+        if found in self._found:
+            return found
+        if self._of[component] >= self._limit and text != OVERFLOW:
+            return self.identity(component, None, OVERFLOW, "unclassified", "info")
+        self._of[component] += 1
+        self._found[found] = (text, component, rule, category, severity)
+        return found
+
+    def frame(self) -> pl.DataFrame:
+        """All of them (``TEXTS_SCHEMA``)."""
+        rows = [(identity, *columns) for identity, columns in self._found.items()]
+        return pl.DataFrame(rows, schema=TEXTS_SCHEMA, orient="row")
 
 
 def _beginning(shape: str) -> str:
