@@ -28,6 +28,7 @@ def prepare() -> None:
 
 def mine(warehouse: Warehouse, settings: Settings) -> int:
     """Mine templates from all shapes; returns how many there are."""
+    give_back()
     mined, texts = mine_shapes(warehouse.shapes(), settings.templates)
     warehouse.store_mined(mined, texts)
     return texts.height

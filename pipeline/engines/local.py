@@ -77,6 +77,7 @@ def ingest_with(
                     progress(item.path)
                     reading.read(item)
             reading.finish()
+            workers.close()  # to end a load takes memory, too
             load.add_known(summary.files_known)
     finally:
         workers.close()
