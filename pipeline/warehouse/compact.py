@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 
 from pipeline.errors import WarehouseError
+from pipeline.warehouse.comments import quoted
 from pipeline.warehouse.snapshots import SNAPSHOT_FOLDER, list_snapshots, sync_folder
 from pipeline.warehouse.space import check_space
 from pipeline.warehouse.writer import DATABASE_NAME, Warehouse
@@ -42,7 +43,7 @@ def compact(warehouse: Warehouse, free_bytes: int) -> tuple[Warehouse, Compactio
     con = warehouse.connection
     try:
         con.execute("CHECKPOINT")
-        con.execute(f"ATTACH '{str(fresh).replace(chr(39), chr(39) * 2)}' AS fresh")
+        con.execute(f"ATTACH '{quoted(str(fresh))}' AS fresh")
         try:
             name = con.sql("SELECT current_database()").fetchall()[0][0]
             con.execute(f'COPY FROM DATABASE "{name}" TO fresh')

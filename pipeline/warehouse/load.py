@@ -19,6 +19,7 @@ from pipeline.warehouse.examples import Examples, in_order
 from pipeline.warehouse.ledger import Ledger, SourceRow
 from pipeline.warehouse.shapes import Shapes
 from pipeline.warehouse.tables import insert
+from pipeline.warehouse.threads import with_threads
 
 # Lines that carry no text of their own are counted under these; they need no rule and no example.
 UNTEXTUAL_SHAPES = ("(continuation of the record before)", "(blank line)", "(heading, border or prompt)")
@@ -73,7 +74,7 @@ class Load:
         self.files_known = 0
         self._con = con
         self._started = datetime.now(UTC)
-        self._threads = 1
+        self._alone = contextlib.ExitStack()
         self._ledger = Ledger(known)
         self._streams: list[tuple[str, str, int, int]] = []
         self._shapes = Shapes()
@@ -82,8 +83,7 @@ class Load:
 
     def __enter__(self) -> Load:
         # Several threads would each gather rows of their own, to be copied into those of the load afterwards.
-        self._threads = self._con.sql("SELECT current_setting('threads')").fetchall()[0][0]
-        self._con.execute("SET threads = 1")
+        self._alone.enter_context(with_threads(self._con, 1))
         self._con.begin()
         self.load_id = self._con.sql("SELECT coalesce(max(load_id), 0) + 1 FROM loads").fetchall()[0][0]
         return self
@@ -91,7 +91,7 @@ class Load:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
+        with self._alone:
             if kind is not None:
                 self._roll_back()
                 return
@@ -100,9 +100,6 @@ class Load:
             except BaseException:
                 self._roll_back()
                 raise
-        finally:
-            with contextlib.suppress(duckdb.Error):
-                self._con.execute(f"SET threads = {self._threads}")
 
     def _roll_back(self) -> None:
         # A database that could not write has ended the transaction by itself.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,10 +17,12 @@ import duckdb
 
 from pipeline import __version__
 from pipeline.errors import WarehouseError
+from pipeline.warehouse.comments import comments, describe, quoted
 from pipeline.warehouse.memory import BESIDE
 from pipeline.warehouse.migrate import schema_version
 from pipeline.warehouse.narrow import sorted_rows
 from pipeline.warehouse.snapshots import SNAPSHOT_FOLDER, archive_files
+from pipeline.warehouse.threads import threads_of, with_threads
 from pipeline.warehouse.writer import DATABASE_NAME, Warehouse
 
 # Clients of DuckDB 1.5 must be able to read a snapshot; the default format of a newer one shuts them out.
@@ -66,6 +68,7 @@ _SMALL_BYTES = 64 << 20
 
 _ARCHIVE = "Every record of the loads that were run with --archive, by cluster and day (date); read from Parquet files."
 _META = {
+    None: "One row: when and from what this was made.",
     "snapshot": "Number of the snapshot.",
     "published_at": "When it was published, UTC.",
     "schema_version": "Schema version of the warehouse it was made from.",
@@ -96,7 +99,7 @@ class SnapshotFile:
         with contextlib.suppress(duckdb.Error):
             cursor = self._attach().cursor()
             pool = ThreadPoolExecutor(1, thread_name_prefix="peerscope-snapshot")
-            self._early = pool.submit(_write_some, cursor, _queue(_settled(self._con)))
+            self._early = pool.submit(_write_some, cursor, _queue(_settled(self._con)), comments(cursor, PUBLISHED))
             pool.shutdown(wait=False)
 
     def complete(self, sequence: int) -> None:
@@ -130,7 +133,7 @@ class SnapshotFile:
     def _attach(self) -> duckdb.DuckDBPyConnection:
         if not self._attached:
             options = f"STORAGE_VERSION '{STORAGE_VERSION}', ROW_GROUP_SIZE {_GROUP_ROWS}"
-            self._con.execute(f"ATTACH '{_quoted(str(self.path))}' AS {BESIDE} ({options})")
+            self._con.execute(f"ATTACH '{quoted(str(self.path))}' AS {BESIDE} ({options})")
             self._attached = True
         return self._con
 
@@ -145,7 +148,6 @@ class SnapshotFile:
         con, written = self._attach(), self._written_early()
         _write_tables(con, [name for name in PUBLISHED if name not in written], is_small(self._directory))
         con.begin()
-        _copy_comments(con)
         _write_archive_view(con, self._directory)
         _write_meta(con, sequence)
         con.commit()
@@ -176,16 +178,17 @@ def _queue(names: Iterable[str]) -> SimpleQueue[str]:
 
 def _write_tables(con: duckdb.DuckDBPyConnection, names: Sequence[str], small: bool) -> None:
     """Tables, each writer's in a transaction: nobody sees the file before all are there."""
-    left = _queue(names)
+    left, about = _queue(names), comments(con, names)
     count = _WRITERS if small else 1
-    with ThreadPoolExecutor(count) as pool:
-        writers = [pool.submit(_write_some, con.cursor(), left) for _ in range(count)]
+    # what threads share out among each other takes more of each: a writer gets its part of them
+    with with_threads(con, max(1, threads_of(con) // count)), ThreadPoolExecutor(count) as pool:
+        writers = [pool.submit(_write_some, con.cursor(), left, about) for _ in range(count)]
     for writer in writers:
         writer.result()
 
 
-def _write_some(con: duckdb.DuckDBPyConnection, left: SimpleQueue[str]) -> Sequence[str]:
-    """Write tables until none is left; returns which."""
+def _write_some(con: duckdb.DuckDBPyConnection, left: SimpleQueue[str], about: Mapping[str, str]) -> Sequence[str]:
+    """Write tables until none is left, with what is said about them; returns which."""
     written = []
     with con:
         con.begin()
@@ -193,7 +196,7 @@ def _write_some(con: duckdb.DuckDBPyConnection, left: SimpleQueue[str]) -> Seque
             while True:
                 name = left.get_nowait()
                 with sorted_rows(con, name, PUBLISHED[name]) as rows:
-                    con.execute(f'CREATE TABLE snapshot.main."{name}" AS {rows}')
+                    con.execute(f'CREATE TABLE snapshot.main."{name}" AS {rows};\n{about[name]}')
                 written.append(name)
         con.commit()
     return written
@@ -206,26 +209,9 @@ def _write_archive_view(con: duckdb.DuckDBPyConnection, directory: Path) -> None
         return
     con.execute(
         "CREATE VIEW snapshot.main.archive AS SELECT * FROM read_parquet("
-        f"'{_quoted(pattern)}', hive_partitioning = true, union_by_name = true)"
+        f"'{quoted(pattern)}', hive_partitioning = true, union_by_name = true)"
     )
-    con.execute(f"COMMENT ON VIEW snapshot.main.archive IS '{_quoted(_ARCHIVE)}'")
-
-
-def _copy_comments(con: duckdb.DuckDBPyConnection) -> None:
-    """All of them at once: a statement for each column takes longer than writing many a table."""
-    here = "database_name = current_database() AND list_contains($names, {})"
-    about = con.execute(
-        f"SELECT table_name, NULL, comment FROM duckdb_tables() WHERE {here.format('table_name')} UNION ALL "
-        f"SELECT view_name, NULL, comment FROM duckdb_views() WHERE {here.format('view_name')} UNION ALL "
-        f"SELECT table_name, column_name, comment FROM duckdb_columns() WHERE {here.format('table_name')}",
-        {"names": list(PUBLISHED)},
-    ).fetchall()
-    con.execute("".join(_comment(*row) for row in about))
-
-
-def _comment(table: str, column: str | None, comment: str | None) -> str:
-    target = f'COLUMN snapshot.main."{table}"."{column}"' if column else f'TABLE snapshot.main."{table}"'
-    return f"COMMENT ON {target} IS '{_quoted(comment or '')}';\n"
+    con.execute(f"COMMENT ON VIEW snapshot.main.archive IS '{quoted(_ARCHIVE)}'")
 
 
 def _write_meta(con: duckdb.DuckDBPyConnection, sequence: int) -> None:
@@ -242,9 +228,7 @@ def _write_meta(con: duckdb.DuckDBPyConnection, sequence: int) -> None:
             "peerscope_version": __version__,
         },
     )
-    con.execute("COMMENT ON TABLE snapshot.main.meta IS 'One row: when and from what this was made.'")
-    for column, comment in _META.items():
-        con.execute(f"COMMENT ON COLUMN snapshot.main.meta.{column} IS '{comment}'")
+    con.execute("".join(describe("meta", column, comment) for column, comment in _META.items()))
 
 
 def remove(path: Path) -> None:
@@ -252,7 +236,3 @@ def remove(path: Path) -> None:
     for name in (path, path.with_name(path.name + ".wal")):
         with contextlib.suppress(FileNotFoundError):
             name.unlink()
-
-
-def _quoted(text: str) -> str:
-    return text.replace("'", "''")
