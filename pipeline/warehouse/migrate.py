@@ -39,7 +39,7 @@ def schema_version(con: duckdb.DuckDBPyConnection) -> int:
 
 
 def migrate(con: duckdb.DuckDBPyConnection, directory: Path, first_change: int) -> None:
-    """Apply the missing migrations and the current views, each in a transaction of its own.
+    """Apply the missing migrations and the current views, each of both in a transaction.
 
     ``first_change`` is where the change counter of a new warehouse starts: above every snapshot that an
     earlier warehouse left in the same folder.
@@ -54,25 +54,32 @@ def migrate(con: duckdb.DuckDBPyConnection, directory: Path, first_change: int) 
             "run a newer peerscope (`peerscope --version`), or start a new warehouse with --warehouse DIR"
         )
     if have < want:
-        con.execute(_SCHEMA_INFO)
-    for version, path in sqlfiles.migrations():
-        if version > have:
-            _apply(con, version, path)
-    if have == 0:
-        con.execute("INSERT INTO warehouse_state VALUES (?, '')", [first_change])
+        _apply(con, have, first_change)
     _apply_views(con)
 
 
-def _apply(con: duckdb.DuckDBPyConnection, version: int, path: Path) -> None:
+def _apply(con: duckdb.DuckDBPyConnection, have: int, first_change: int) -> None:
+    """All that is missing at once: each transaction is written to disk, and a new warehouse misses everything."""
+    missing = [(version, path) for version, path in sqlfiles.migrations() if version > have]
+    path = missing[0][1]
     con.begin()
     try:
         _drop_views(con)
-        con.execute(path.read_text(encoding="utf-8"))
+        con.execute(_SCHEMA_INFO)
+        for _, path in missing:
+            con.execute(path.read_text(encoding="utf-8"))
         con.execute(
-            "INSERT INTO schema_info VALUES (?, ?, CAST(? AS TIMESTAMPTZ), ?)",
-            [version, path.name, datetime.now(UTC).isoformat(), __version__],
+            "INSERT INTO schema_info SELECT unnest($versions), unnest($files), CAST($now AS TIMESTAMPTZ), $peerscope",
+            {
+                "versions": [version for version, _ in missing],
+                "files": [path.name for _, path in missing],
+                "now": datetime.now(UTC).isoformat(),
+                "peerscope": __version__,
+            },
         )
-        if version > 1:
+        if have == 0:
+            con.execute("INSERT INTO warehouse_state VALUES (?, '')", [first_change])
+        else:
             con.execute("UPDATE warehouse_state SET views_digest = ''")
         con.commit()
     except duckdb.Error as exc:
