@@ -38,7 +38,7 @@ class Settings:
         "200MB", "memory of the working database: sorting a load spills to disk beyond it, and parsing needs the rest"
     )
     snapshot_memory: str = _setting(
-        "700MB", "the same while a snapshot is written: nothing is parsed then, and sorting it takes half the time"
+        "500MB", "the same while a snapshot is written: nothing is parsed then, and what is sorted at once fits"
     )
     line_bytes: int = _setting(1 << 20, "a longer line is cut here: no real record is longer, an attack may be")
     record_lines: int = _setting(

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 
 import duckdb
 
+from pipeline.warehouse.pieces import pieces
+
 # From this many facts on it pays to look for their names.
 LEAST_ROWS = 200_000
 # A column of more names stays text: they are held in memory, and input may make up as many as it likes.
@@ -37,25 +39,28 @@ _NAMES: dict[str, dict[str, tuple[str, ...]]] = {
 
 
 @contextmanager
-def sorted_rows(con: duckdb.DuckDBPyConnection, table: str, order: str) -> Iterator[str]:
-    """The query for the rows of a published ``table`` in ``order``; good until the block is left."""
-    numbered = [name for name, tables in _names(con, table).items() if _number(con, name, tables)]
-    if not numbered:
-        yield f'FROM main."{table}" ORDER BY {order}'
+def sorted_rows(con: duckdb.DuckDBPyConnection, table: str, order: str) -> Iterator[list[str]]:
+    """Queries for the rows of a published ``table`` in ``order``, one after the other; good until the block is left."""
+    if not _is_large(con, table):
+        yield [f'FROM main."{table}" ORDER BY {order}']
         return
+    numbered = [name for name, tables in _NAMES[table].items() if _number(con, name, tables)]
     numbers = ", ".join(f"CAST({name} AS number_of_{name}) AS {name}" for name in numbered)
     texts = ", ".join(f"CAST({name} AS VARCHAR) AS {name}" for name in numbered)
     # the texts are put above the sorted rows, or they would be sorted with them
-    yield f"SELECT * REPLACE ({texts}) FROM (SELECT * REPLACE ({numbers}) FROM main.{table} ORDER BY {order})"
+    narrow, wide = (f"SELECT * REPLACE ({names})" if numbered else "SELECT *" for names in (numbers, texts))
+    yield [
+        f"{wide} FROM ({narrow} FROM main.{table} WHERE {piece} ORDER BY {order})"
+        for piece in pieces(con, table, _FACTS[table])
+    ]
     for name in numbered:
         con.execute(f"DROP TYPE number_of_{name}")
 
 
-def _names(con: duckdb.DuckDBPyConnection, table: str) -> dict[str, tuple[str, ...]]:
+def _is_large(con: duckdb.DuckDBPyConnection, table: str) -> bool:
     if table not in _FACTS:
-        return {}
-    rows = con.execute(f"SELECT count(*) FROM main.{_FACTS[table]}").fetchall()[0][0]
-    return _NAMES[table] if rows >= LEAST_ROWS else {}
+        return False
+    return bool(con.execute(f"SELECT count(*) >= {LEAST_ROWS} FROM main.{_FACTS[table]}").fetchall()[0][0])
 
 
 def _number(con: duckdb.DuckDBPyConnection, name: str, tables: tuple[str, ...]) -> bool:

@@ -195,8 +195,11 @@ def _write_some(con: duckdb.DuckDBPyConnection, left: SimpleQueue[str], about: M
         with contextlib.suppress(Empty):
             while True:
                 name = left.get_nowait()
-                with sorted_rows(con, name, PUBLISHED[name]) as rows:
-                    con.execute(f'CREATE TABLE snapshot.main."{name}" AS {rows};\n{about[name]}')
+                with sorted_rows(con, name, PUBLISHED[name]) as (first, *others):
+                    con.execute(f'CREATE TABLE snapshot.main."{name}" AS {first}')
+                    for rows in others:
+                        con.execute(f'INSERT INTO snapshot.main."{name}" {rows}')
+                con.execute(about[name])
                 written.append(name)
         con.commit()
     return written

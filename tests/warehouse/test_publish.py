@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 
 from pipeline.errors import NotPublishedError, WarehouseError
-from pipeline.warehouse import narrow, snapshot_file
+from pipeline.warehouse import narrow, pieces, snapshot_file
 from pipeline.warehouse.memory import let_go
 from pipeline.warehouse.publish import PUBLISHED, begun, publish
 from pipeline.warehouse.reader import open_snapshot
@@ -138,17 +138,20 @@ def test_log_events_are_sorted_by_category_and_time(small: Path) -> None:
     assert rows == sorted(rows)
 
 
-@pytest.mark.parametrize("most", [2, narrow.MOST_NAMES])
+@pytest.mark.parametrize(("most", "rows"), [(2, pieces.PIECE_ROWS), (narrow.MOST_NAMES, 2)])
 def test_large_tables_say_the_same_in_the_same_order(
-    tmp_path: Path, most: int, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, most: int, rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(narrow, "LEAST_ROWS", 0)
     monkeypatch.setattr(narrow, "MOST_NAMES", most)
+    monkeypatch.setattr(pieces, "PIECE_ROWS", rows)
+    monkeypatch.setattr(pieces, "SAMPLE", "")
     build(tmp_path)
     with Warehouse.open(tmp_path) as warehouse:
         with warehouse.load(cluster=CLUSTER, engine="local") as load:
             load.add_source(source("pod.log", 2))
             unnamed = [record(n, UP, node=None, pod=pod, level="") for n, pod in enumerate(("calico-1", None))]
+            unnamed[1] |= {"ts": None, "ts_source": "none"}
             load.add_records(records_frame(unnamed), "pod.log")
             load.add_counts(counts_frame([(0, "node7", UP, 2)]))
         warehouse.replace_derived(CLUSTER, {"pod_nodes": pl.DataFrame({"pod": ["calico-1"], "node": ["node7"]})})
@@ -159,6 +162,19 @@ def test_large_tables_say_the_same_in_the_same_order(
         # nothing is left behind that would be in the way of the next one
         change(warehouse, 1)
         assert publish(warehouse).created
+
+
+def test_pieces_hold_each_row_once_and_follow_one_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pieces, "PIECE_ROWS", 2)
+    monkeypatch.setattr(pieces, "SAMPLE", "")
+    build(tmp_path)
+    with Warehouse.open(tmp_path) as warehouse:
+        for name, facts in (("log_events", "records"), ("session_states", "state_observations")):
+            parts = pieces.pieces(warehouse.connection, name, facts)
+            rows = [warehouse.frame(f"FROM {name} WHERE {part} ORDER BY {PUBLISHED[name]}") for part in parts]
+            assert len(parts) > 1, name
+            assert pl.concat(rows).equals(warehouse.frame(f"FROM {name} ORDER BY {PUBLISHED[name]}")), name
+        assert pieces.pieces(warehouse.connection, "nodes", "nodes") == ["true"]
 
 
 @pytest.mark.parametrize("pod", [None, "calico-1"])
