@@ -16,39 +16,40 @@ WITH protocols AS (
   FROM state_observations AS s
   LEFT JOIN protocols AS p ON p.cluster = s.cluster AND p.peer = s.peer AND p.node IS NOT DISTINCT FROM s.node
   WHERE s.peer IS NOT NULL OR s.protocol IS NOT NULL
-), turns AS (
-  -- Of an end that was seen up and otherwise, what is older than the latest of both says nothing that still holds.
-  SELECT cluster, node, protocol, peer,
-         least(max(ts) FILTER (seen_state = 'up'), max(ts) FILTER (seen_state <> 'up')) AS ts
-  FROM observed WHERE seen_state IS NOT NULL GROUP BY cluster, node, protocol, peer
-  HAVING max(ts) FILTER (seen_state = 'up') IS NOT NULL AND max(ts) FILTER (seen_state <> 'up') IS NOT NULL
+), numbers AS MATERIALIZED (
+  -- Names are compared once: observations are put in order by the number of their end.
+  SELECT cluster, node, protocol, peer, row_number() OVER () AS id,
+         max(ts) FILTER (seen_state = 'up') AS last_up, max(ts) FILTER (seen_state <> 'up') AS last_other
+  FROM observed GROUP BY cluster, node, protocol, peer
 ), recent AS (
-  SELECT o.* FROM observed AS o
-  LEFT JOIN turns AS t ON t.cluster = o.cluster AND t.node IS NOT DISTINCT FROM o.node
-   AND t.protocol IS NOT DISTINCT FROM o.protocol AND t.peer IS NOT DISTINCT FROM o.peer
-  WHERE coalesce(o.ts >= t.ts, t.ts IS NULL)
+  -- Of an end that was seen up and otherwise, what is older than the latest of both says nothing that still holds.
+  SELECT n.id, o.ts, o.source_path, o.byte_offset, o.since, o.seen_state, o.bgp_state, o.last_error
+  FROM observed AS o
+  JOIN numbers AS n ON n.cluster = o.cluster AND n.node IS NOT DISTINCT FROM o.node
+   AND n.protocol IS NOT DISTINCT FROM o.protocol AND n.peer IS NOT DISTINCT FROM o.peer
+  WHERE n.last_up IS NULL OR n.last_other IS NULL OR o.ts >= least(n.last_up, n.last_other)
 ), numbered AS (
   -- What is seen of the end from an observation on: whether it stays in one state, and whether it is up again.
-  SELECT cluster, node, protocol, peer, ts, since, seen_state, bgp_state, last_error, row_number() OVER past AS n,
+  SELECT id, ts, since, seen_state, bgp_state, last_error, row_number() OVER past AS n,
          coalesce(min(seen_state) OVER rest = max(seen_state) OVER rest, true) AS lasts,
          coalesce(bool_or(seen_state = 'up') OVER rest, false) AS gets_up
   FROM recent
-  WINDOW past AS (PARTITION BY cluster, node, protocol, peer ORDER BY ts NULLS FIRST, source_path, byte_offset),
-         rest AS (PARTITION BY cluster, node, protocol, peer ORDER BY ts NULLS FIRST, source_path, byte_offset
+  WINDOW past AS (PARTITION BY id ORDER BY ts NULLS FIRST, source_path, byte_offset),
+         rest AS (PARTITION BY id ORDER BY ts NULLS FIRST, source_path, byte_offset
                   ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING)
 ), latest AS (
-  SELECT cluster, node, protocol, peer, arg_max(seen_state, n) AS state,
-         arg_max_null(bgp_state, n) FILTER (seen_state IS NOT NULL) AS bgp_state,
+  SELECT id, arg_max(seen_state, n) AS state, arg_max_null(bgp_state, n) FILTER (seen_state IS NOT NULL) AS bgp_state,
          arg_max(last_error, n) FILTER (NOT gets_up) AS last_error, max(ts) AS observed_at, max(ts) FILTER (NOT lasts) AS other_ts,
          min(ts) FILTER (lasts AND seen_state IS NOT NULL) AS seen_since,
          list(since) FILTER (lasts AND seen_state IS NOT NULL AND since IS NOT NULL) AS told_since
-  FROM numbered GROUP BY cluster, node, protocol, peer
+  FROM numbered GROUP BY id
 ), ends AS MATERIALIZED (
-  SELECT l.* REPLACE (coalesce(bgp_state, CASE WHEN state = 'up' THEN 'Established' END) AS bgp_state), a.node AS peer_node,
-         row_number() OVER () AS id, split_part(protocol, '_', 1) AS kind,
+  SELECT n.cluster, n.node, n.protocol, n.peer,
+         l.* REPLACE (coalesce(bgp_state, CASE WHEN state = 'up' THEN 'Established' END) AS bgp_state), a.node AS peer_node,
+         split_part(n.protocol, '_', 1) AS kind,
          -- what a table says of the time before it counts as far back as the end was last seen otherwise
          least(seen_since, list_min([t FOR t IN told_since IF other_ts IS NULL OR t > other_ts])) AS since
-  FROM latest AS l LEFT JOIN address_owners AS a ON a.cluster = l.cluster AND a.address = l.peer
+  FROM latest AS l JOIN numbers AS n ON n.id = l.id LEFT JOIN address_owners AS a ON a.cluster = n.cluster AND a.address = n.peer
 ), partners AS (
   -- Of several ends on the other side the one of the same kind of protocol is the partner, then the latest seen.
   SELECT e.id, o.id AS other

@@ -12,7 +12,8 @@ WITH names AS MATERIALIZED (
 ), horizon AS (
   SELECT cluster, max(greatest(started_at, coalesce(ended_at, started_at))) AS last_at FROM session_intervals GROUP BY cluster
 ), observed AS MATERIALIZED (
-  SELECT row_number() OVER () AS id, a.n AS node, b.n AS other, i.state, i.category,
+  SELECT row_number() OVER () AS id, a.n AS node, b.n AS other,
+         CASE WHEN i.state <> 'up' AND i.category <> 'benign' THEN i.category END AS failure,
          greatest(i.started_at, i.seen_from) AS started_at, coalesce(i.ended_at, h.last_at) AS ended_at
   FROM session_intervals AS i
   JOIN names AS a ON a.cluster = i.cluster AND a.name = i.node
@@ -72,8 +73,7 @@ WITH names AS MATERIALIZED (
   JOIN names AS n ON n.cluster = v.cluster AND n.name = v.node
 ), versioned AS MATERIALIZED (
   SELECT h.bucket, h.g, v.calico_version, least(h.node, h.other) AS low, greatest(h.node, h.other) AS high, h.node, h.started_at,
-         CASE WHEN h.state <> 'up' AND h.category <> 'benign' AND h.bucket = time_bucket(INTERVAL 1 HOUR, h.started_at)
-              THEN h.category END AS failure,
+         CASE WHEN h.bucket = time_bucket(INTERVAL 1 HOUR, h.started_at) THEN h.failure END AS failure,
          greatest(0, date_part('epoch', least(h.ended_at, h.bucket + INTERVAL 1 HOUR) - greatest(h.started_at, h.bucket))) / 3600
            AS hours
   FROM hours AS h
