@@ -17,8 +17,13 @@ LEAST_ROWS = 200_000
 # A column of more names stays text: they are held in memory, and input may make up as many as it likes.
 MOST_NAMES = 1 << 16
 
-# The facts a published table is made of, and the tables in which all names of a column stand.
-_FACTS = {"log_events": "records", "event_counts": "minute_counts", "session_states": "state_observations"}
+# What a published table is made of, and the tables in which all names of a column stand.
+_FACTS = {
+    "log_events": "records",
+    "event_counts": "minute_counts",
+    "session_states": "state_observations",
+    "incident_sessions": "incident_sessions",
+}
 _NAMES: dict[str, dict[str, tuple[str, ...]]] = {
     "log_events": {
         **dict.fromkeys(("cluster", "pod", "component", "level", "category", "protocol", "peer"), ("records",)),
@@ -34,6 +39,10 @@ _NAMES: dict[str, dict[str, tuple[str, ...]]] = {
     "session_states": dict.fromkeys(
         ("cluster", "node", "protocol", "peer", "state", "bgp_state", "last_error", "source_path"),
         ("state_observations",),
+    ),
+    "incident_sessions": dict.fromkeys(
+        ("cluster", "incident_id", "node", "protocol", "peer", "peer_node", "category", "last_error", "source_path"),
+        ("incident_sessions",),
     ),
 }
 
