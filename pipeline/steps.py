@@ -6,15 +6,17 @@ import importlib
 import threading
 import zoneinfo
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pipeline.errors import UsageError
 from pipeline.mining.templates import mine as mine_shapes
 from pipeline.native.heap import give_back
 from pipeline.settings import Settings
+from pipeline.warehouse.derived import Replacement
 from pipeline.warehouse.publish import begun
 from pipeline.warehouse.publish import publish as publish_snapshot
-from pipeline.warehouse.snapshot_file import SnapshotFile
+from pipeline.warehouse.snapshot_file import SnapshotFile, is_small
 from pipeline.warehouse.space import check_space, publish_bytes
 from pipeline.warehouse.writer import Warehouse
 
@@ -39,25 +41,44 @@ def analyze(warehouse: Warehouse, clusters: Sequence[str] | None) -> int:
 
     The statistics of size and version follow, over all clusters, when anything they rest on has changed.
     """
-    # the statistics load large libraries: what only reads need not wait for them
-    from pipeline.effects.estimate import estimate
-
     names = clusters or warehouse.frame("SELECT DISTINCT cluster FROM loads ORDER BY 1")["cluster"].to_list()
-    found = [_derive(warehouse, name) for name in names]
-    if any(changed for changed, _ in found):
-        give_back()
-        for name, tables in estimate(warehouse).items():
-            warehouse.replace_derived(name, tables)
-    return sum(incidents for _, incidents in found)
+    incidents, changed = 0, False
+    for name in names:
+        derived, count = _derived(warehouse, name)
+        incidents += count
+        changed |= bool(derived.changed)
+        if changed and name == names[-1]:
+            _write_with_statistics(warehouse, derived)
+        else:
+            warehouse.write(derived)
+        del derived  # the tables of the next cluster need the memory
+    return incidents
 
 
-def _derive(warehouse: Warehouse, cluster: str) -> tuple[bool, int]:
-    """Whether a cluster's tables changed, and how many incidents it has; the tables are let go of."""
+def _derived(warehouse: Warehouse, cluster: str) -> tuple[Replacement, int]:
+    """A cluster's tables, not written yet, and how many incidents were found."""
     from pipeline.findings.analyse import analyse
 
     give_back()
-    derived = analyse(warehouse.connection, cluster)
-    return warehouse.replace_derived(cluster, derived), derived["incidents"].height
+    tables = analyse(warehouse.connection, cluster)
+    return warehouse.derived(cluster, tables), tables["incidents"].height
+
+
+def _write_with_statistics(warehouse: Warehouse, last: Replacement) -> None:
+    """Write a cluster's tables, and the statistics of all, which are found meanwhile."""
+    # they load large libraries: what only reads need not wait for them
+    from pipeline.effects.estimate import estimate_tables, inputs
+
+    tables = inputs(warehouse, last)
+    with ThreadPoolExecutor(1, thread_name_prefix="peerscope-write") as pool:
+        writing = pool.submit(warehouse.write, last)
+        if not is_small(warehouse.directory):
+            writing.result()  # there is not the memory for both at a time
+            give_back()
+        found = estimate_tables(tables)
+        writing.result()
+    for name, statistics in found.items():
+        warehouse.replace_derived(name, statistics)
 
 
 def publish(warehouse: Warehouse, settings: Settings, file: SnapshotFile | None = None) -> Path:

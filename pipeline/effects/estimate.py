@@ -40,6 +40,7 @@ from pipeline.effects.verdicts import (
 from pipeline.effects.within import BeforeAfter, before_after, judge_change
 from pipeline.sessions.facts import slices
 from pipeline.sessions.pooled import Pool
+from pipeline.warehouse.derived import Replacement
 from pipeline.warehouse.memory import let_go
 from pipeline.warehouse.writer import Warehouse
 
@@ -82,34 +83,33 @@ class _Question:
     scope: str = ""
 
 
-def estimate(warehouse: Warehouse) -> dict[str, dict[str, pl.DataFrame]]:
-    """Statistics of every cluster, and under ``all`` those of all together, ready for ``replace_derived``."""
-    # the intervals are many: nothing here holds on to them
-    exposure = build_exposure(_tables(warehouse))
-    return _estimated(exposure, {name: _read(warehouse, name) for name in INPUTS if name != INTERVALS}, PERMUTATIONS)
-
-
-def _tables(warehouse: Warehouse) -> Tables:
-    found = {name: _read(warehouse, name) for name in INPUTS}
+def inputs(warehouse: Warehouse, fresh: Replacement | None = None) -> dict[str, pl.DataFrame]:
+    """What the statistics rest on: ``fresh`` tables of one cluster that need not be written yet, others as stored."""
+    found = {name: _read(warehouse, name, fresh.cluster if fresh else None) for name in INPUTS}
     let_go(warehouse.connection)
+    if fresh is not None:
+        for name, stored in found.items():
+            columns = [column for column in stored.columns if column in fresh.tables[name].columns]
+            found[name] = pl.concat([stored, fresh.tables[name].select(columns)], how="diagonal_relaxed")
     return found
 
 
-def _read(warehouse: Warehouse, name: str) -> pl.DataFrame:
+def _read(warehouse: Warehouse, name: str, but: str | None) -> pl.DataFrame:
+    others = "cluster IS DISTINCT FROM $but"
     if name != INTERVALS:
-        return warehouse.frame(f"SELECT * FROM {name}")
-    found = warehouse.connection.sql(f"SELECT {', '.join(INTERVAL_COLUMNS)} FROM {name}")
+        return warehouse.frame(f"SELECT * FROM {name} WHERE {others}", {"but": but})
+    query = f"SELECT {', '.join(INTERVAL_COLUMNS)} FROM {name} WHERE {others}"
     pool = Pool(INTERVAL_COLUMNS)
-    pool.add(slices(found, INTERVAL_COLUMNS))
+    pool.add(slices(warehouse.connection.sql(query, params={"but": but}), INTERVAL_COLUMNS))
     return pool.ordered(())
 
 
 def estimate_tables(tables: Tables, permutations: int = PERMUTATIONS) -> dict[str, dict[str, pl.DataFrame]]:
-    """The same from the derived tables: cluster, then table name (exposure, effects, size_thresholds, forecasts)."""
-    return _estimated(build_exposure(tables), tables, permutations)
+    """Statistics of every cluster, and under ``all`` those of all together, from the derived tables.
 
-
-def _estimated(exposure: pl.DataFrame, tables: Tables, permutations: int) -> dict[str, dict[str, pl.DataFrame]]:
+    By cluster, then table name (exposure, effects, size_thresholds, forecasts), ready for ``replace_derived``.
+    """
+    exposure = build_exposure(tables)
     named = sorted({*tables["bgp_groups"]["cluster"], *tables["nodes"]["cluster"], *exposure["cluster"]})
     pooled = len(named) > 1 and ALL not in named
     questions: list[_Question] = []

@@ -13,34 +13,17 @@ import duckdb
 import polars as pl
 
 from pipeline.errors import WarehouseError
-from pipeline.warehouse.kept import with_kept
+from pipeline.warehouse.derived import DERIVED_TABLES, Replacement, derived, replacement, write
 from pipeline.warehouse.load import Load
 from pipeline.warehouse.lock import WarehouseLock, locked_error
 from pipeline.warehouse.memory import memory_of
 from pipeline.warehouse.migrate import migrate
 from pipeline.warehouse.snapshots import last_sequence, sync_folder
-from pipeline.warehouse.tables import digest, insert, plain
+from pipeline.warehouse.tables import plain
+
+__all__ = ["DATABASE_NAME", "DERIVED_TABLES", "Warehouse", "failed"]
 
 DATABASE_NAME = "peerscope.duckdb"
-# Tables that an analysis replaces as a whole for its cluster.
-DERIVED_TABLES = (
-    "bgp_groups",
-    "coverage",
-    "diagnoses",
-    "effects",
-    "evidence",
-    "exposure",
-    "forecasts",
-    "group_sizes",
-    "incident_sessions",
-    "incidents",
-    "missing_sessions",
-    "node_addresses",
-    "nodes",
-    "pod_nodes",
-    "session_intervals",
-    "size_thresholds",
-)
 _CONTENTS = "SELECT content_id FROM sources UNION SELECT content_id FROM forgotten_content"
 _SIZES = """
 SELECT content_id, 0 FROM forgotten_content UNION ALL
@@ -185,7 +168,7 @@ class Warehouse:
         category and severity.
         """
         tables = {"mined": mined.sort("shape_id"), "template_texts": templates.sort("template_id")}
-        return self._replace("", tables)
+        return self.write(replacement(self.connection, "", tables))
 
     def replace_derived(self, cluster: str, tables: Mapping[str, pl.DataFrame]) -> bool:
         """Replace the rows of ``cluster`` in each table named, all in one transaction.
@@ -196,39 +179,15 @@ class Warehouse:
         Raises:
             WarehouseError: a table that is not derived, a column it does not have, rows of another cluster.
         """
-        for name, frame in tables.items():
-            if name not in DERIVED_TABLES:
-                raise WarehouseError(f"{name!r} is not a derived table; they are {', '.join(DERIVED_TABLES)}")
-            if "cluster" in frame.columns and not frame.select((pl.col("cluster") == cluster).all()).item():
-                raise WarehouseError(f"table {name}: rows of another cluster than {cluster!r}")
-        return self._replace(cluster, with_kept(self.connection, cluster, tables))
+        return self.write(self.derived(cluster, tables))
 
-    def _replace(self, cluster: str, tables: Mapping[str, pl.DataFrame]) -> bool:
-        con = self.connection
-        digests = {name: digest(frame) for name, frame in tables.items()}
-        query = "SELECT table_name, digest FROM derived_digests WHERE cluster = ?"
-        stored = con.execute(query, [cluster]).fetchall()
-        changed = [name for name, value in digests.items() if (name, value) not in stored]
-        if not changed:
-            return False
-        con.begin()
-        try:
-            for name in changed:
-                # The mined templates belong to no cluster: they are replaced as a whole.
-                of_cluster = "cluster = $cluster" if name in DERIVED_TABLES else "$cluster = ''"
-                con.execute(f'DELETE FROM "{name}" WHERE {of_cluster}', {"cluster": cluster})
-                insert(con, name, tables[name], {"cluster": cluster})
-            con.execute(
-                "DELETE FROM derived_digests WHERE cluster = ? AND table_name IN (SELECT unnest(?))", [cluster, changed]
-            )
-            now = [digests[name] for name in changed]
-            con.execute("INSERT INTO derived_digests SELECT ?, unnest(?), unnest(?)", [cluster, changed, now])
-            con.execute("UPDATE warehouse_state SET change_seq = change_seq + 1")
-            con.commit()
-        except BaseException:
-            con.rollback()
-            raise
-        return True
+    def derived(self, cluster: str, tables: Mapping[str, pl.DataFrame]) -> Replacement:
+        """What ``replace_derived`` would write, for ``write``: until then nothing of it is to be seen."""
+        return derived(self.connection, cluster, tables)
+
+    def write(self, found: Replacement) -> bool:
+        """Replace what changed, all in one transaction; False when nothing did. Nobody else may ask meanwhile."""
+        return write(self.connection, found)
 
     def _content_ids(self) -> set[str]:
         if self._known is None:

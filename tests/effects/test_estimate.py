@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipeline.effects.estimate import EFFECTS, THRESHOLDS, estimate, estimate_tables
+from pipeline.effects.estimate import EFFECTS, THRESHOLDS, estimate_tables, inputs
 from pipeline.effects.exposure import INPUTS
 from pipeline.effects.summary import picture, summarise
 from pipeline.warehouse.writer import Warehouse
@@ -51,13 +51,13 @@ def test_a_cluster_that_is_called_all_is_a_cluster() -> None:
 
 def test_the_rows_fit_the_warehouse_and_the_same_again_changes_nothing(tmp_path: Path) -> None:
     with Warehouse.open(build(tmp_path)) as warehouse:
-        for cluster, found in estimate(warehouse).items():
+        for cluster, found in estimate_tables(inputs(warehouse)).items():
             warehouse.replace_derived(cluster, found)
         assert warehouse.frame("FROM exposure").height > 0
         limits = warehouse.frame("FROM size_thresholds").to_dicts()
         assert all(row["rule"] for row in limits)
         before = warehouse.change_seq
-        for cluster, found in estimate(warehouse).items():
+        for cluster, found in estimate_tables(inputs(warehouse)).items():
             warehouse.replace_derived(cluster, found)
         assert warehouse.change_seq == before
 
