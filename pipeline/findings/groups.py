@@ -149,18 +149,20 @@ def _telling_ends(intervals: pl.DataFrame, configured: Container[str]) -> pl.Dat
 
     Of the mesh only who takes part in it and what a configuration tells: a large one has a million ends.
     """
-    ends = intervals.filter(pl.col("node").is_not_null() & pl.col("protocol").is_not_null())
+    named = pl.col("node").is_not_null() & pl.col("protocol").is_not_null()
+    ends = intervals.select("node", "protocol", "peer").filter(named)
     known = [node for node in ends["node"].unique() if node in configured]
     direct = ~pl.col("protocol").cat.starts_with("Mesh_")
     first = pl.col("node").is_first_distinct() | pl.col("peer").is_first_distinct()
     mesh = ends.filter(~direct).filter(first | pl.col("node").is_in(known))
-    return pl.concat([ends.filter(direct), mesh]).select("node", "protocol", "peer").unique(maintain_order=True)
+    return pl.concat([ends.filter(direct), mesh]).unique(maintain_order=True)
 
 
 def _md5_complaints(intervals: pl.DataFrame) -> set[str]:
     """Nodes at the ends of sessions that once failed for an MD5 key: these sessions have a password."""
-    told = intervals.filter(pl.col("category").is_in(["md5_kernel_setup_failed", "md5_hash_mismatch"]))
-    return set(told["node"].drop_nulls()) | set(told["peer_node"].drop_nulls())
+    complains = pl.col("category").is_in(["md5_kernel_setup_failed", "md5_hash_mismatch"])
+    told = intervals.select("node", "peer_node", "category").filter(complains)
+    return {*told["node"].unique().drop_nulls(), *told["peer_node"].unique().drop_nulls()}
 
 
 def configured_peers(facts: ClusterFacts) -> dict[str, dict[str, dict[str, Any]]]:

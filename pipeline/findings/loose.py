@@ -15,8 +15,8 @@ from itertools import pairwise
 import polars as pl
 
 from pipeline.findings.catalogue import Cause
-from pipeline.findings.columns import BLOCK
 from pipeline.findings.incidents import Incident, content_id
+from pipeline.findings.lines import LINE, told_by
 from pipeline.findings.planned import PlannedWork
 from pipeline.sessions.facts import ClusterFacts
 from pipeline.sessions.pooled import NAME, in_order
@@ -63,8 +63,6 @@ _ORDERLY = r"^(Shutdown completed|Shutting down|Shutdown requested|Received SIGT
 _HELD = ["row", "ts", "node", "component", "message", "source_path"]
 """What an incident keeps of its records: the rest is found by their numbers."""
 _KEPT = [*_HELD, "byte_offset"]
-LINE = ["source_path", "byte_offset", "ts"]
-"""What a line is known by. Its place alone is not enough: a file that is cut and begun anew keeps its name."""
 
 
 def build_loose_incidents(facts: ClusterFacts, numbered: pl.DataFrame, planned: PlannedWork) -> list[Incident]:
@@ -97,19 +95,9 @@ def build_loose_incidents(facts: ClusterFacts, numbered: pl.DataFrame, planned: 
 def _untold(numbered: pl.DataFrame, grave: pl.Series, states: pl.DataFrame) -> pl.DataFrame:
     """Row and category of those of the grave records whose line tells nothing of a session's state."""
     named = pl.col("peer").is_not_null() | (pl.col("protocol").is_not_null() & (pl.col("protocol") != "BGP"))
-    # A join writes out its keys for each row: so only those of some files at a time.
-    count = 1 + len(grave) // BLOCK
-    share = pl.col("source_path").to_physical().fill_null(0) % count
-    mine, theirs = (
-        numbered.select(share).to_series().gather(grave),
-        states.select(pl.when(named).then(share)).to_series(),
-    )
-    lines, told, parts = numbered.select("row", "category", *LINE), states.select(LINE), []
-    for number in range(count):
-        part = lines[grave.filter(mine == number)]
-        part = part.join(told.filter(theirs == number), on=LINE, how="anti", nulls_equal=True)
-        parts.append(part.select("row", "category"))
-    return pl.concat(parts).sort("row")
+    telling = states.select(named).to_series()
+    lines = states.select(LINE) if telling.all() else states.select(LINE).filter(telling)
+    return numbered.select("row", "category")[grave.filter(~pl.Series(told_by(numbered, grave, lines)))]
 
 
 def build_quiet_incidents(facts: ClusterFacts, numbered: pl.DataFrame, telling: pl.DataFrame) -> list[Incident]:

@@ -54,7 +54,7 @@ def build_nodes(facts: ClusterFacts, book: AddressBook, reflectors: set[str]) ->
 
 def _names(facts: ClusterFacts) -> set[str]:
     columns = [facts.states["node"], facts.tellers["node"], facts.observed["node"], facts.node_facts["node"]]
-    return {name for column in columns for name in column.drop_nulls().unique()}
+    return {name for column in columns for name in column.unique().drop_nulls()}
 
 
 def _sightings(facts: ClusterFacts) -> Iterator[tuple[str, Sighting]]:

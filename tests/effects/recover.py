@@ -14,7 +14,7 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline.effects.estimate import estimate
+from pipeline.effects.estimate import estimate_tables, inputs
 from pipeline.effects.summary import summarise
 from pipeline.engines.local import InputOptions, ingest
 from pipeline.findings.analyse import analyse
@@ -32,7 +32,7 @@ def recover(truth: Truth, folder: Path) -> dict[str, pl.DataFrame]:
         for cluster in clusters:
             ingest(warehouse, [str(cluster)], InputOptions(cluster=cluster.name), Settings())
             warehouse.replace_derived(cluster.name, analyse(warehouse.connection, cluster.name))
-        for name, tables in estimate(warehouse).items():
+        for name, tables in estimate_tables(inputs(warehouse)).items():
             warehouse.replace_derived(name, tables)
         return {name: warehouse.frame(f"SELECT * FROM {name}") for name in TABLES}
 

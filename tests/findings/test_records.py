@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
-from pipeline.findings import investigate, loose
+from pipeline.findings import columns, investigate, loose
 from pipeline.sessions import ClusterFacts
 from pipeline.sessions.facts import table
 from tests.findings.cluster import Cluster, causes
@@ -107,24 +109,32 @@ def test_everything_is_the_same_in_a_second_run() -> None:
 
 
 @pytest.mark.parametrize("block", [1, 2, 50_000])
-def test_lines_that_tell_of_sessions_are_found_some_files_at_a_time(
-    block: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(loose, "BLOCK", block)
+def test_lines_that_tell_of_sessions_are_found_some_at_a_time(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(columns, "BLOCK", block)
+    early, late = datetime(2024, 5, 1, tzinfo=UTC), datetime(2024, 5, 2, tzinfo=UTC)
     told = [
-        ("b.log", 1, "10.0.0.2", None),
-        ("a.log", 5, None, "Mesh_b"),
-        ("a.log", 7, None, "BGP"),
-        (None, 3, "x", None),
+        ("b.log", 1, None, "10.0.0.2", None),
+        ("a.log", 5, None, None, "Mesh_b"),
+        ("a.log", 7, None, None, "BGP"),
+        (None, 3, None, "x", None),
+        # a file that was begun anew has other lines at the same places
+        ("d.log", 1, late, "x", None),
+        ("d.log", 1, early, "x", None),
+        ("d.log", 1, None, "x", None),
     ]
     states = table("states", [
-        {"source_path": path, "byte_offset": offset, "peer": peer, "protocol": protocol}
-        for path, offset, peer, protocol in told
+        {"source_path": path, "byte_offset": offset, "ts": ts, "peer": peer, "protocol": protocol}
+        for path, offset, ts, peer, protocol in told
     ])  # fmt: skip
-    lines = [("c.log", 1), ("b.log", 1), ("b.log", 2), (None, 3), (None, 4), ("a.log", 7), ("a.log", 5)]
+    lines: list[tuple[str | None, int, datetime | None]] = [
+        ("c.log", 1, None), ("b.log", 1, None), ("b.log", 2, None), (None, 3, None), (None, 4, None),
+        ("a.log", 7, None), ("a.log", 5, None), ("a.log", 5, early), ("d.log", 1, late), ("d.log", 1, early),
+        ("d.log", 1, datetime(2024, 5, 3, tzinfo=UTC)), ("d.log", 1, datetime(2024, 5, 1, 12, tzinfo=UTC)),
+        ("d.log", 1, None),
+    ]  # fmt: skip
     records = table("records", [
-        {"source_path": path, "byte_offset": offset, "category": f"line {number}"}
-        for number, (path, offset) in enumerate(lines)
+        {"source_path": path, "byte_offset": offset, "ts": ts, "category": f"line {number}"}
+        for number, (path, offset, ts) in enumerate(lines)
     ]).with_row_index("row")  # fmt: skip
     left = loose._untold(records, records["row"], states)
-    assert left.rows() == [(number, f"line {number}") for number in (0, 2, 4, 5)]
+    assert left.rows() == [(number, f"line {number}") for number in (0, 2, 4, 5, 7, 10, 11)]
