@@ -24,8 +24,15 @@ __all__ = ["analyze", "begun", "check_zone", "mine", "prepare", "publish"]
 
 
 def prepare() -> None:
-    """Load the libraries of ``analyze`` in the background, while processes parse."""
-    threading.Thread(target=importlib.import_module, args=("pipeline.effects.estimate",), daemon=True).start()
+    """Load the libraries and the causes of ``analyze`` in the background, while processes parse."""
+    threading.Thread(target=_prepare, daemon=True).start()
+
+
+def _prepare() -> None:
+    from pipeline.findings.catalogue import load_catalogue
+
+    importlib.import_module("pipeline.effects.estimate")
+    load_catalogue()
 
 
 def mine(warehouse: Warehouse, settings: Settings) -> int:

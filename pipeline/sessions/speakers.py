@@ -38,17 +38,23 @@ def build_sessions(
     facts: ClusterFacts, book: AddressBook, settings: SessionSettings = DEFAULTS, rows: int = SLICE_ROWS
 ) -> Sessions:
     """The sessions of a cluster; the same for any number of ``rows`` that are looked at together."""
-    slices = _Slices(facts, rows)
-    data_end = slices.data_end(book, settings)
+    parts = _parts(facts, book, settings, rows)
+    frames = [part.intervals for part in parts], [part.tables for part in parts], [part.pairs for part in parts]
+    parts.clear()
+    return Sessions(*map(in_one_piece, frames))
+
+
+def _parts(facts: ClusterFacts, book: AddressBook, settings: SessionSettings, rows: int) -> list[Sessions]:
+    """The sessions of each slice, in their order; nothing of no slice comes first."""
+    slices = _Slices(facts, book, settings, rows)
+    data_end = slices.data_end()
     nothing = build_observations(ClusterFacts(), book, settings)
-    intervals, tables, pairs = [pl.DataFrame(schema=SCHEMA)], [_tables(nothing)], [_pairs(nothing)]
-    for number in range(len(slices.latest)):
-        part = slices.facts(number)
-        seen = build_observations(part, book, settings)
-        intervals.append(build_intervals(part, seen, settings, data_end))
-        tables.append(_tables(seen))
-        pairs.append(_pairs(seen))
-    return Sessions(*map(in_one_piece, (intervals, tables, pairs)))
+    made = {-1: Sessions(pl.DataFrame(schema=SCHEMA), _tables(nothing), _pairs(nothing))}
+    for number in slices.numbers:
+        seen = slices.observations(number)
+        intervals = build_intervals(slices.facts(number), seen, settings, data_end)
+        made[number] = Sessions(intervals, _tables(seen), _pairs(seen))
+    return [made[number] for number in sorted(made)]
 
 
 def _tables(observations: pl.DataFrame) -> pl.DataFrame:
@@ -62,7 +68,9 @@ def _pairs(observations: pl.DataFrame) -> pl.DataFrame:
 class _Slices:
     """The facts that sessions are made of, in slices of speakers, in the order of these."""
 
-    def __init__(self, facts: ClusterFacts, rows: int) -> None:
+    def __init__(self, facts: ClusterFacts, book: AddressBook, settings: SessionSettings, rows: int) -> None:
+        self._book, self._settings = book, settings
+        self._looked_at: tuple[int, pl.DataFrame] | None = None
         self._facts = replace(facts, records=session_records(facts.records))
         told = [_told(frame) for frame in (self._facts.states, self._facts.records)]
         known = (
@@ -87,7 +95,20 @@ class _Slices:
             self._facts, states=self._facts.states.filter(states), records=self._facts.records.filter(records)
         )
 
-    def data_end(self, book: AddressBook, settings: SessionSettings) -> datetime | None:
+    @property
+    def numbers(self) -> list[int]:
+        """All slices; the one whose observations are there already comes first."""
+        there = self._looked_at[0] if self._looked_at else 0
+        return sorted(range(len(self.latest)), key=lambda number: (number != there, number))
+
+    def observations(self, number: int) -> pl.DataFrame:
+        """The observations of one slice; those that were made last are not made again."""
+        if self._looked_at is None or self._looked_at[0] != number:
+            self._looked_at = None  # one slice is in memory at a time
+            self._looked_at = (number, build_observations(self.facts(number), self._book, self._settings))
+        return self._looked_at[1]
+
+    def data_end(self) -> datetime | None:
         """The last moment at which any end could be seen.
 
         Not every fact counts as an observation: slices with later ones than the end that is known are looked through.
@@ -98,7 +119,7 @@ class _Slices:
         for ts, number in sorted(later, reverse=True):
             if known is not None and ts <= known:
                 break
-            seen = build_observations(self.facts(number), book, settings)["ts"].max()
+            seen = self.observations(number)["ts"].max()
             if isinstance(seen, datetime) and (known is None or seen > known):
                 known = seen
         return known
