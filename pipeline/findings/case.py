@@ -22,6 +22,7 @@ BEFORE = timedelta(minutes=5)
 AFTER = timedelta(minutes=10)
 SETTLE = timedelta(seconds=2)
 """A table printed in the very moment of the loss says nothing of what came after."""
+ANSWERS = "the daemon answers"
 
 
 @dataclass(frozen=True)
@@ -180,11 +181,9 @@ class Case:
         if stretches is None:
             return 0, {}
         begun, done = self.incident.started_at, self.incident.ended_at or self.world.data_end
-        one, other = self.incident.sides
         losses = self.incident.losses
-        near = losses.position.get(name, -1)
         failing = np.zeros(len(losses.names) + 1, np.bool_)
-        failing[other[one == near]] = failing[one[other == near]] = True
+        failing[self._failing_with(losses.position.get(name, -1))] = True
         up = ~failing[self.world.far_of_ups(losses)[stretches.rows]]
         if begun is not None and done is not None:
             up &= (stretches.ended > micros_of(begun + SETTLE)) & (stretches.started <= micros_of(done))
@@ -192,17 +191,31 @@ class Case:
         others = stretches.rows[up]
         return len(others), self.world.up.row(int(others[0]), named=True) if len(others) else {}
 
-    def printed(self, node: str, text: str = "the daemon answers") -> Proof | None:
+    def _failing_with(self, name: int) -> Ints:
+        """The other ends of a name's failing sessions, both as positions in the names of sessions."""
+        near, far = self._both_ways
+        begin, end = np.searchsorted(near, np.array([name, name + 1], near.dtype))  # of another type it is copied
+        return far[begin:end]
+
+    @cached_property
+    def _both_ways(self) -> tuple[Ints, Ints]:
+        """The two ends of each failing session, seen from either, in order of the first."""
+        one, other = self.incident.sides
+        near, far = np.concatenate([one, other]), np.concatenate([other, one])
+        order = np.argsort(near, kind="stable")
+        return near[order], far[order]
+
+    def printed(self, node: str, text: str = ANSWERS) -> Proof | None:
         """A status table that a node's daemon printed while the incident lasted."""
         found: Proof | None = self.remembered(("printed", node), lambda: self._printed(node))
-        return None if found is None else replace(found, text=text)
+        return found if found is None or text == ANSWERS else replace(found, text=text)
 
     def _printed(self, node: str) -> Proof | None:
         begun, done = self.incident.started_at, self.incident.ended_at
         table = None if begun is None else self.world.table_after(node, begun + SETTLE)
         if table is None or (done is not None and table[0] > done):
             return None
-        return Proof("", table[0], node, None, table[1], table[2])
+        return Proof(ANSWERS, table[0], node, None, table[1], table[2])
 
     @cached_property
     def size_rows(self) -> list[dict[str, Any]]:

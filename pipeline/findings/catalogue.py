@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipeline.errors import RulesetError
 from pipeline.findings.signals import SIGNALS, parameters
@@ -30,6 +30,14 @@ _FIELDS = frozenset(
 )  # fmt: skip
 
 
+class Option(NamedTuple):
+    """A signal and what it is asked; ``key`` is the same wherever the same is asked."""
+
+    signal: str
+    arguments: dict[str, Any]
+    key: str
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """One signal of a cause: what is asked, and what the answer is worth.
@@ -38,7 +46,7 @@ class Question:
     nobody could look. ``text`` is the sentence for a yes, ``absent`` for a no, ``missing`` says what to collect.
     """
 
-    options: tuple[tuple[str, dict[str, Any]], ...]
+    options: tuple[Option, ...]
     role: str
     weight: float = 0.0
     unseen: float = 0.0
@@ -99,7 +107,7 @@ class Catalogue:
     def _asked(self, signal: str) -> Iterator[dict[str, Any]]:
         for cause in self.causes.values():
             for question in cause.questions:
-                yield from (arguments for name, arguments in question.options if name == signal)
+                yield from (option.arguments for option in question.options if option.signal == signal)
 
 
 @cache
@@ -175,7 +183,7 @@ def _questions(place: str, raw: list[dict[str, Any]]) -> Iterator[Question]:
         )  # fmt: skip
 
 
-def _option(place: str, part: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+def _option(place: str, part: dict[str, Any]) -> Option:
     name = part.get("signal", "")
     if name not in SIGNALS:
         raise RulesetError(f"{place}: unknown signal {name!r}; known are {', '.join(sorted(SIGNALS))}")
@@ -189,4 +197,4 @@ def _option(place: str, part: dict[str, Any]) -> tuple[str, dict[str, Any]]:
                 re.compile(arguments[key])
             except re.error as exc:
                 raise RulesetError(f"{place}: signal {name}: pattern does not compile: {exc}") from exc
-    return name, arguments
+    return Option(name, arguments, f"{name} {sorted(arguments.items())}")

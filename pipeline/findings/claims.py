@@ -109,7 +109,7 @@ def _weigh(case: Case, cause: Cause, *, thorough: bool = False) -> Claim:
 
 def _ask(case: Case, question: Question) -> Sign:
     """The first option that says yes; else no if anybody could look, else unknown."""
-    answers = [evaluate(case, name, arguments) for name, arguments in question.options]
+    answers = [evaluate(case, *option) for option in question.options]
     yes = next((answer for answer in answers if answer.seen), None)
     if yes is not None:
         return yes

@@ -41,6 +41,9 @@ class Coded:
 
     def among(self, wanted: Container[Any]) -> Bools:
         """For each row whether its value is one of those wanted."""
+        if len(self.codes) < len(self.values):
+            told = (self.values[code] in wanted for code in self.codes.tolist())
+            return np.fromiter(told, np.bool_, len(self.codes))
         table = np.fromiter((value in wanted for value in self.values), np.bool_, len(self.values))
         return np.asarray(table[self.codes], np.bool_)
 

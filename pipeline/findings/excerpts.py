@@ -50,8 +50,12 @@ class Records:
         """The records in the order of time and place; what is not known comes last."""
         path = coded(self.frame["source_path"]).codes
         offset = self.frame["byte_offset"].cast(pl.Int64).fill_null(_LAST).to_numpy()
+        path = np.where(path == 0, np.iinfo(path.dtype).max, path)
         ts = np.where(self.ts == NEVER, _LAST, self.ts)
-        return np.lexsort((offset, np.where(path == 0, np.iinfo(path.dtype).max, path), ts)).astype(np.int32)
+        in_place = (path[1:] > path[:-1]) | ((path[1:] == path[:-1]) & (offset[1:] >= offset[:-1]))
+        # as they come from the warehouse they are in order of place: each file is in order of time, or nearly so
+        order = np.argsort(ts, kind="stable") if in_place.all() else np.lexsort((offset, path, ts))
+        return order.astype(np.int32)
 
     @cached_property
     def rank(self) -> Ints:

@@ -30,9 +30,8 @@ def parameters(name: str) -> set[str]:
     return set(inspect.signature(SIGNALS[name]).parameters) - {"case"}
 
 
-def evaluate(case: Case, name: str, arguments: dict[str, Any]) -> Sign:
-    """Ask one question of a case; the same question is answered once."""
-    key = (name, repr(sorted(arguments.items())))
+def evaluate(case: Case, name: str, arguments: dict[str, Any], key: str) -> Sign:
+    """Ask one question of a case; the same question, which has the same ``key``, is answered once."""
     sign: Sign = case.remembered(key, lambda: SIGNALS[name](case, **arguments))
     return sign
 

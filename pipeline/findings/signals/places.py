@@ -140,10 +140,10 @@ def _lacking(case: Case) -> list[tuple[str, str]]:
 def _find_lacking(case: Case) -> list[tuple[str, str]]:
     found = []
     begun = case.incident.started_at
+    known = (far for far in case.told("peer_node") if far and far in case.world.end_counts)
+    looked_at = {far for far in known if case.printed(far)}
     pairs = combinations(case.column("peer_node"), case.column("node"))
-    for far, near in sorted((far, near) for far, near in pairs if far and near):
-        if far not in case.world.end_counts or not case.printed(far):
-            continue
+    for far, near in sorted((far, near) for far, near in pairs if far in looked_at and near):
         until = case.world.last_configured(far)
         if near not in until or (begun is not None and (until[near] or begun) <= begun):
             found.append((far, near))
