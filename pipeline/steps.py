@@ -49,7 +49,7 @@ def analyze(warehouse: Warehouse, clusters: Sequence[str] | None) -> int:
     The statistics of size and version follow, over all clusters, when anything they rest on has changed.
     """
     names = clusters or warehouse.frame("SELECT DISTINCT cluster FROM loads ORDER BY 1")["cluster"].to_list()
-    incidents, changed = 0, False
+    incidents, changed = 0, warehouse.statistics_are_due()
     for name in names:
         derived, count = _derived(warehouse, name)
         incidents += count
@@ -86,6 +86,7 @@ def _write_with_statistics(warehouse: Warehouse, last: Replacement) -> None:
         writing.result()
     for name, statistics in found.items():
         warehouse.replace_derived(name, statistics)
+    warehouse.settle_statistics()
 
 
 def publish(warehouse: Warehouse, settings: Settings, file: SnapshotFile | None = None) -> Path:

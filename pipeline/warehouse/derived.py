@@ -32,6 +32,15 @@ DERIVED_TABLES = (
     "size_thresholds",
 )
 
+STATISTICS = ("effects", "exposure", "forecasts", "size_thresholds")
+"""Derived tables that rest on the others, of all clusters."""
+# What the statistics in the warehouse rest on; kept among the digests, where it is no table of any cluster.
+_SETTLED = "('', 'statistics')"
+_RESTS_ON = """
+    SELECT md5(string_agg(concat_ws(chr(0), cluster, table_name, digest), chr(1) ORDER BY cluster, table_name))
+    FROM derived_digests WHERE table_name IN (SELECT unnest(?))
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Replacement:
@@ -92,3 +101,26 @@ def write(con: duckdb.DuckDBPyConnection, found: Replacement) -> bool:
         con.rollback()
         raise
     return True
+
+
+def statistics_are_due(con: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the statistics rest on other tables than those stored: one changed, or a run ended between the two."""
+    stored = con.execute(f"SELECT digest FROM derived_digests WHERE (cluster, table_name) = {_SETTLED}").fetchall()
+    return stored != [(_rests_on(con),)]
+
+
+def settle_statistics(con: duckdb.DuckDBPyConnection) -> None:
+    """Keep what the statistics, all written now, rest on."""
+    con.begin()
+    try:
+        con.execute(f"DELETE FROM derived_digests WHERE (cluster, table_name) = {_SETTLED}")
+        con.execute("INSERT INTO derived_digests VALUES ('', 'statistics', ?)", [_rests_on(con)])
+        con.commit()
+    except BaseException:
+        con.rollback()
+        raise
+
+
+def _rests_on(con: duckdb.DuckDBPyConnection) -> str:
+    names = [name for name in DERIVED_TABLES if name not in STATISTICS]
+    return str(con.execute(_RESTS_ON, [names]).fetchall()[0][0] or "")

@@ -13,7 +13,15 @@ import duckdb
 import polars as pl
 
 from pipeline.errors import WarehouseError
-from pipeline.warehouse.derived import DERIVED_TABLES, Replacement, derived, replacement, write
+from pipeline.warehouse.derived import (
+    DERIVED_TABLES,
+    Replacement,
+    derived,
+    replacement,
+    settle_statistics,
+    statistics_are_due,
+    write,
+)
 from pipeline.warehouse.load import Load
 from pipeline.warehouse.lock import WarehouseLock, locked_error
 from pipeline.warehouse.memory import memory_of
@@ -188,6 +196,14 @@ class Warehouse:
     def write(self, found: Replacement) -> bool:
         """Replace what changed, all in one transaction; False when nothing did. Nobody else may ask meanwhile."""
         return write(self.connection, found)
+
+    def statistics_are_due(self) -> bool:
+        """Whether the stored statistics rest on other tables than those stored beside them."""
+        return statistics_are_due(self.connection)
+
+    def settle_statistics(self) -> None:
+        """Say that the statistics are all written: they rest on the tables stored now."""
+        settle_statistics(self.connection)
 
     def _content_ids(self) -> set[str]:
         if self._known is None:
