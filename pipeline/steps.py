@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pipeline.errors import UsageError
+from pipeline.mining.templates import MINED_FROM
 from pipeline.mining.templates import mine as mine_shapes
 from pipeline.native.heap import give_back
 from pipeline.settings import Settings
@@ -38,7 +39,7 @@ def _prepare() -> None:
 def mine(warehouse: Warehouse, settings: Settings) -> int:
     """Mine templates from all shapes; returns how many there are."""
     give_back()
-    mined, texts = mine_shapes(warehouse.shapes(), settings.templates)
+    mined, texts = mine_shapes(warehouse.shapes(*MINED_FROM), settings.templates)
     warehouse.store_mined(mined, texts)
     return texts.height
 

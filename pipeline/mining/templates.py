@@ -13,7 +13,7 @@ Sentences that no rule knows may be joined more freely: 0.7 gave the best groupi
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 
 import polars as pl
@@ -27,6 +27,7 @@ OVERFLOW = "<overflow>"
 MINED = 5_000
 BEGINNING = 3
 
+MINED_FROM = ("shape_id", "shape", "component", "rule", "category", "severity")
 MINED_SCHEMA = pl.Schema({"shape_id": pl.UInt64, "template_id": pl.String})
 TEXTS_SCHEMA = pl.Schema(
     {
@@ -47,7 +48,7 @@ def template_id(component: str | None, template: str) -> str:
 
 
 def mine(shapes: pl.DataFrame, limit: int) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Mine all shapes (columns shape_id, shape, component, rule, category, severity).
+    """Mine all shapes (columns ``MINED_FROM``; others are not looked at).
 
     Returns the mapping shape → template and the texts, both sorted. A component with more than ``limit``
     templates counts the rest under ``<overflow>``, so that memory and readers stay bounded. Of the shapes of a rule
@@ -56,11 +57,11 @@ def mine(shapes: pl.DataFrame, limit: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     """
     texts = _Texts(limit)
     mapping = [MINED_SCHEMA.to_frame()]
-    ordered = shapes.sort("component", "rule", "shape", nulls_last=True)
-    for (component, rule), group in ordered.group_by(["component", "rule"], maintain_order=True):
+    for component, rule, order in _groups(shapes):
         similarity = SIMILARITY_OF_KNOWN if rule else SIMILARITY_OF_UNKNOWN
-        generalised = _generalise(group["shape"].head(MINED), similarity)
-        for rows in group.iter_slices(MINED):  # hostile logs have a million shapes: not all are held as objects
+        generalised = _generalise(shapes["shape"].gather(order.head(MINED)), similarity)
+        for start in range(0, len(order), MINED):  # hostile logs have a million shapes: not all are held as objects
+            rows = shapes[order.slice(start, MINED)]
             ids = [
                 texts.identity(component, rule, text, category, severity)
                 for text, category, severity in zip(
@@ -70,6 +71,14 @@ def mine(shapes: pl.DataFrame, limit: int) -> tuple[pl.DataFrame, pl.DataFrame]:
             generalised = []
             mapping.append(pl.DataFrame({"shape_id": rows["shape_id"], "template_id": ids}, schema=MINED_SCHEMA))
     return pl.concat(mapping).sort("shape_id"), texts.frame().sort("template_id")
+
+
+def _groups(shapes: pl.DataFrame) -> Iterator[tuple[str | None, str | None, pl.Series]]:
+    """Each component and rule with its rows in the order of shapes: numbers, for a sorted copy has all the texts."""
+    numbered = shapes.select("component", "rule").with_row_index("row")
+    found = numbered.group_by("component", "rule").agg("row").sort("component", "rule", nulls_last=True)
+    for component, rule, rows in zip(*found.iter_columns(), strict=True):
+        yield component, rule, rows.gather(shapes["shape"].gather(rows).arg_sort())
 
 
 class _Texts:

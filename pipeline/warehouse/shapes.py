@@ -33,11 +33,18 @@ class Shapes:
 
     def frame(self) -> pl.DataFrame:
         """Each shape once, in the order of ids, with the example that stands first, by source and place."""
-        return self._distinct().drop("source_path", "byte_offset")
+        whole = self._distinct().drop("source_path", "byte_offset")
+        self._frames = []
+        return whole[whole["shape_id"].arg_sort()]
 
     def _distinct(self) -> pl.DataFrame:
         if not self._frames:
             return _SCHEMA.to_frame()
+        rows = pl.concat(self._frames)
+        # Only what came several times is put in order: a sort of all, by texts as well, takes twice their memory.
+        again = rows["shape_id"].is_duplicated()
+        if not again.any():
+            return rows
         place = [pl.col("source_path").fill_null(""), pl.col("byte_offset").fill_null(0), pl.col("example")]
-        rows = pl.concat(self._frames).sort("shape_id", pl.col("example").is_null(), *place)
-        return rows.unique("shape_id", keep="first", maintain_order=True)
+        ordered = rows.filter(again).sort("shape_id", pl.col("example").is_null(), *place)
+        return pl.concat([rows.filter(~again), ordered.unique("shape_id", keep="first", maintain_order=True)])

@@ -165,9 +165,9 @@ class Warehouse:
             examples=examples,
         )
 
-    def shapes(self) -> pl.DataFrame:
-        """Every shape, in an order that does not depend on when it came: what templates are mined from."""
-        return self.frame("SELECT * FROM shapes ORDER BY component, rule, shape, shape_id")
+    def shapes(self, *columns: str) -> pl.DataFrame:
+        """Every shape, with the columns named (none: all), in an order that does not depend on when it came."""
+        return self.frame(f"SELECT {', '.join(columns) or '*'} FROM shapes ORDER BY shape_id")
 
     def store_mined(self, mined: pl.DataFrame, templates: pl.DataFrame) -> bool:
         """Replace the mined templates; False when they are the same as before.
