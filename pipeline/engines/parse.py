@@ -26,9 +26,10 @@ from pipeline.engines.facts import (
     Facts,
 )
 from pipeline.engines.inferred import with_inferred
-from pipeline.engines.readers import BLANK, CONTINUATION, NO_LOGS, NO_QUIET, UNSAID, QuietFacts, read_console, read_logs
+from pipeline.engines.readers import BLANK, CONTINUATION, NO_LOGS, UNSAID, QuietFacts, read_console, read_logs
 from pipeline.engines.sieve import Sieve
 from pipeline.engines.tallies import count, count_silent, lines_of, observed, tally
+from pipeline.engines.transcripts import NOTHING_PASTED, take_logs
 from pipeline.frames import conform
 from pipeline.grammar import KIND, Ruleset
 from pipeline.inventory.fingerprints import load_fingerprints
@@ -96,9 +97,10 @@ def _judge_pieces(
     pieces = [part for piece in pieces for part in _apart(piece)]
     logs = [piece for piece in pieces if piece.identity.family in ("log", "export")]
     others = [piece for piece in pieces if piece.identity.family in ("console", "document", "config")]
+    pasted = take_logs(read_console(others), others, ruleset) if others else NOTHING_PASTED
+    logs, quiet = [*logs, *pasted.logs], pasted.quiet
     lines = read_logs(logs, settings, sieve) if logs else NO_LOGS
-    quiet = read_console(others) if others else NO_QUIET
-    records = pl.concat([lines.records, quiet.records]) if others else lines.records
+    records = pasted.with_logs(lines.records) if others else lines.records
     if not others:
         spoken = _with_told(ruleset.judge(records), lines.told)
         return Understood(spoken, lines.unsaid, quiet, lines.rejects, lines.counted)

@@ -14,7 +14,7 @@ from datetime import datetime
 
 import polars as pl
 
-from pipeline.sources.envelope_table import ENVELOPES, ISO, ZONE, Envelope
+from pipeline.sources.envelope_table import ENVELOPES, Envelope
 from pipeline.sources.jsonlines import JSON_LAYERS, sniff_json_lines, strip_json, texts_inside
 from pipeline.sources.times import UTC_US, parse_stamps
 
@@ -22,7 +22,15 @@ _BY_NAME = {envelope.name: envelope for envelope in ENVELOPES}
 _COMPILED = {envelope.name: re.compile(envelope.pattern) for envelope in ENVELOPES}
 _FIELDS = ("stream", "part", "host", "program", "pid", "pod", "container")
 MAX_LAYERS = 3
-_STRAY = rf"^{ISO}{ZONE} [\w.-]+ [a-z][\w-]*\[\d+\]: "
+# Lines of several logs put together, as they are pasted into a ticket: each of these says by itself what it is.
+_STRAYS = (
+    "kubectl-prefix", "cri", "rfc5424", "dmesg-time", "dmesg-iso", "journald-monotonic", "svlogd", "journald-full",
+    "journald-unix", "journald-iso", "rfc3164", "svlogd-iso", "logcli-text", "timestamps",
+)  # fmt: skip
+_MAY_STRAY = (
+    r"^(?:\d{4}-\d\d-\d\d[T_]\d|[A-Z][a-z]{2} [ \d][\d-]+ \d\d:|\d{9,10}\.\d{6} |<\d{1,3}>|"
+    r"\[(?:pod/|[A-Z][a-z]{2} [A-Z]| *\d+\.\d{6}\] [\w.-]+ (?:kernel|bird6?|\S+\[\d+\]): ))"
+)
 
 
 def detect_chain(lines: Sequence[str]) -> tuple[str, ...]:
@@ -80,7 +88,7 @@ def strip_envelopes(
     """Adds ts, rest and the fields of the layers (stream, part, host, program, pid, pod, container).
 
     The outermost stamp wins: it was written when the line was, by a clock whose zone is known. A line that
-    does not fit a layer passes it unchanged.
+    does not fit a layer passes it unchanged; one that fits none is looked at alone.
     """
     frame = lines.with_columns(
         rest=pl.col("raw"),
@@ -94,9 +102,20 @@ def strip_envelopes(
             frame = _parted(frame, frame["rest"].str.contains(_CRI_PLAIN), _strip_cri, _general(name, tz, reference))
         else:
             frame = _strip_layer(frame, _BY_NAME[name], tz, reference)
-    if not chain:
-        # bare sources may hold a few lines of a program that logged through syslog (confd of Calico 2 did)
-        frame = _parted(frame, ~frame["rest"].str.contains(_STRAY), _as_is, _general("journald-iso", tz, reference))
+    return _parted(frame, ~_may_stray(frame), _as_is, lambda rows: _strip_strays(rows, tz, reference))
+
+
+def _may_stray(frame: pl.DataFrame) -> pl.Series:
+    """Lines that no layer of their source took, and that begin as some envelope does."""
+    left = frame["ts"].is_null()
+    if left.any():
+        left &= (frame["rest"] == frame["raw"]) & frame["raw"].str.contains(_MAY_STRAY)
+    return left
+
+
+def _strip_strays(frame: pl.DataFrame, tz: str, reference: datetime | None) -> pl.DataFrame:
+    for name in _STRAYS:
+        frame = _strip_layer(frame, _BY_NAME[name], tz, reference)
     return frame
 
 

@@ -78,7 +78,9 @@ _ECHO = re.compile(
 )
 #: Commands whose output is not about the machine they are typed on.
 _ELSEWHERE = re.compile(r"^(?:sudo )?(?:kubectl|oc|ssh|ansible|k|k3s kubectl)\b")
-_EXEC = re.compile(r"\bexec\b.{0,200}?\s(?:pod/|pods/)?(?P<pod>(?:calico-node|canal|calico-typha)-[a-z0-9\-]{3,40})\b")
+_OF_POD = re.compile(
+    r"\b(?:exec|logs?)\b.{0,200}?\s(?:pod/|pods/)?(?P<pod>(?:calico-node|canal|calico-typha)-[a-z0-9\-]{3,40})\b"
+)
 _TROUBLE = re.compile(r"(?i)^(?:error|fatal|unable to|cannot|failed|command terminated)\b")
 
 
@@ -116,13 +118,13 @@ def _zone_between(stamped: datetime, server: datetime, known: timedelta) -> time
 
 
 def _whereabouts(host: str | None, command: str, sink: Sink) -> None:
-    """Take the node or pod that a command ran on from its prompt or from ``kubectl exec``."""
-    executed = _EXEC.search(command)
+    """Take the node or pod that a command ran on, or shows the log of, from its prompt or from ``kubectl``."""
+    about = _OF_POD.search(command)
     if _ELSEWHERE.search(command):
         sink.elsewhere = True
-        sink.host, sink.pod = None, executed["pod"] if executed else None
-        if executed:
-            sink.pods.add(executed["pod"])
+        sink.host, sink.pod = None, about["pod"] if about else None
+        if about:
+            sink.pods.add(about["pod"])
     elif host:
         sink.host, sink.pod = host, None
         sink.hosts.add(host)
