@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from pipeline.engines.readers import NO_QUIET, READ, QuietFacts
+from pipeline.frames import schema
 from pipeline.grammar import Ruleset
 from pipeline.sources.envelope_table import ENVELOPES, ISO, ZONE
 from pipeline.sources.headers import LAYOUTS
@@ -38,7 +39,8 @@ _BEGINS = (
     rf"(?s)^(?:{ISO}{ZONE}? )?(?:{_either(_HEADS)})|"
     rf"^(?:{_either([envelope.pattern for envelope in ENVELOPES if envelope.name not in _LOOSE])})"
 )
-_NO_TOLD = READ.to_frame().select("src", "offset", "node", "pod", "ts")
+# no query here: it would start the threads of Polars when this is imported, and a process that is forked then hangs
+_NO_TOLD = schema({name: READ[name] for name in ("src", "offset", "node", "pod", "ts")}).to_frame()
 
 
 @dataclass(frozen=True)
