@@ -21,14 +21,14 @@ $(READY): pyproject.toml hatch_build.py $(wildcard pipeline/native/*.[ch]) requi
 	@test -n "$(PYTHON)" || { echo "peerscope needs Python 3.11 or newer with venv and pip (Debian: apt install python3-venv)"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
-	@# where Python may not write them itself, each process would compile all of it anew
+	@# where Python may not write bytecode itself, each process would compile all of it anew: a second or more
 	@$(BIN)/python -m compileall -q pipeline jobs app || true
 	@touch $(READY)
 
 $(SPARK): $(READY) requirements-spark.lock
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --no-deps --requirement requirements-spark.lock \
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes --no-deps --requirement requirements-spark.lock \
 		&& touch $(SPARK) || echo "could not install pyspark; the tests of the Spark engine will be skipped"
 
 demo: $(READY) ## run the whole pipeline over sample_logs/ and print the report
