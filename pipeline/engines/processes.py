@@ -1,8 +1,8 @@
 """Parsing processes as such: how they are started, spoken to and ended.
 
-Each runs ``python -m pipeline.engines.worker`` and is spoken to over its pipes. They are plain child processes and not
-``multiprocessing`` ones: nothing of the caller's program is imported again, so a script needs no guard. No library is
-imported here, so that they can be started before the caller has loaded its own.
+One program, ``python -m pipeline.engines.worker``, loads the libraries and forks the others; each is spoken to over
+pipes of its own. They are no ``multiprocessing`` ones: nothing of the caller's program is imported again, so a script
+needs no guard. No library is imported here, so that they can be started before the caller has loaded its own.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -34,7 +35,18 @@ REUSED = {
 ALONE_BYTES = 4 << 20
 ALONE_FILES = 400
 
-Process = subprocess.Popen[bytes]
+
+@dataclass(frozen=True)
+class Process:
+    """One that parses: where it is asked, where it answers, and the program with which it ends."""
+
+    requests: IO[bytes]
+    answers: IO[bytes]
+    program: subprocess.Popen[bytes]
+
+    def kill(self) -> None:
+        """End it, and all of its program with it."""
+        self.program.kill()
 
 
 def send(pipe: IO[bytes], value: Any) -> None:
@@ -66,38 +78,58 @@ def is_much(paths: Sequence[str]) -> bool:
     return False
 
 
-def start(settings: Settings) -> Process:
-    """Start a parsing process."""
+def start(settings: Settings, count: int) -> list[Process]:
+    """Start parsing processes; where programs may not go on after a fork, as many programs."""
+    if sys.platform != "linux":
+        return [_start(settings, 1)[0] for _ in range(count)]
+    return _start(settings, count)
+
+
+def _start(settings: Settings, count: int) -> list[Process]:
     # one thread each: the processes are the parallelism, and more threads only take memory and turns
     environment = {
         **os.environ,
         **REUSED,  # Polars has set the last one for this process
         "POLARS_MAX_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
         "PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path),
     }
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "pipeline.engines.worker"],  # not what lies in the current folder
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env=environment,
-    )
-    assert process.stdin is not None and process.stdout is not None
-    with suppress(AttributeError, OSError):  # answers of megabytes come in fewer pieces, where the system allows it
-        fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-    send(process.stdin, settings)
-    return process
+    asked, told = [os.pipe() for _ in range(count)], [os.pipe() for _ in range(count)]
+    theirs = [(request, answer) for (request, _), (_, answer) in zip(asked, told, strict=True)]
+    try:
+        program = subprocess.Popen(
+            # -P: not what lies in the current folder
+            [sys.executable, "-P", "-m", "pipeline.engines.worker", *(f"{a},{b}" for a, b in theirs)],
+            stdin=subprocess.DEVNULL,
+            env=environment,
+            pass_fds=[end for pair in theirs for end in pair],
+        )
+    finally:
+        for pair in theirs:
+            for end in pair:
+                os.close(end)
+    processes = [
+        Process(os.fdopen(request, "wb"), os.fdopen(answer, "rb"), program)
+        for (_, request), (answer, _) in zip(asked, told, strict=True)
+    ]
+    for process in processes:
+        with suppress(AttributeError, OSError):  # answers of megabytes come in fewer pieces, where the system allows it
+            fcntl.fcntl(process.answers, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+    send(processes[0].requests, settings)
+    return processes
 
 
-def end(processes: Iterable[Process]) -> None:
-    """End processes and wait until they are gone."""
+def end(processes: Iterable[Process], at_once: bool = True) -> None:
+    """End processes and wait until they are gone; those that are idle may end by themselves."""
     processes = list(processes)
     for process in processes:
-        process.kill()
+        if at_once:
+            process.kill()
+        with suppress(OSError):  # what was not sent yet is for nobody
+            process.requests.close()
     for process in processes:
-        process.wait()
-        for pipe in (process.stdin, process.stdout):
-            if pipe:
-                pipe.close()
+        process.program.wait()
+        process.answers.close()
 
 
 class Ahead:
@@ -112,11 +144,12 @@ class Ahead:
         count = processes_of(settings)
         with suppress(OSError):  # whoever needs them will be told
             if count > 1 and is_much(paths) and not (warehouse.is_dir() and any(warehouse.iterdir())):
-                self._ready += [start(settings) for _ in range(count)]
+                self._ready = start(settings, count)
 
-    def take(self) -> Process | None:
-        """One of them, to be ended by the caller; None when there is none left."""
-        return self._ready.pop() if self._ready else None
+    def take(self) -> list[Process]:
+        """All of them, to be ended by the caller; none when they were taken, or not needed."""
+        taken, self._ready = self._ready, []
+        return taken
 
     def __enter__(self) -> Ahead:
         return self

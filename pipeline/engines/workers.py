@@ -43,22 +43,23 @@ class Workers:
     def _begun(self) -> ThreadPoolExecutor:
         if self._threads is None:
             self._threads = ThreadPoolExecutor(self.count, thread_name_prefix="peerscope-item")
-            for _ in range(self.count):
-                self._idle.put(self._start())
+            self._add((self._ahead.take() if self._ahead else []) or start(self._settings, self.count))
         return self._threads
 
     def close(self) -> None:
         """End the processes; items that still run are given up."""
-        for process in self._all:
-            process.kill()
+        busy = self._idle.qsize() < len(self._all)
+        if busy:
+            for process in self._all:
+                process.kill()
         if self._threads is not None:
             self._threads.shutdown(wait=True, cancel_futures=True)
-        end(self._all)
+        end(self._all, at_once=busy)
 
-    def _start(self) -> Process:
-        process = (self._ahead.take() if self._ahead else None) or start(self._settings)
-        self._all.append(process)
-        return process
+    def _add(self, processes: Sequence[Process]) -> None:
+        self._all += processes
+        for process in processes:
+            self._idle.put(process)
 
     def _run(self, parts: Sequence[Part]) -> Parsed:
         for last_try in (False, True):
@@ -66,11 +67,11 @@ class Workers:
             try:
                 answer = self._ask(process, parts)
             except (OSError, EOFError, pickle.UnpicklingError) as exc:
-                self._idle.put(self._start())
+                self._add(start(self._settings, 1))
                 if last_try:
                     place = f"{parts[0].path} at byte {parts[0].begin}"
                     raise PeerscopeError(
-                        f"{place}: the process that parsed it died twice (exit {process.poll()}); nothing was written. "
+                        f"{place}: the process that parsed it died twice; nothing was written. "
                         "Was memory short? Lower item_bytes or processes, see `peerscope config`"
                     ) from exc
                 continue
@@ -82,6 +83,5 @@ class Workers:
 
     @staticmethod
     def _ask(process: Process, parts: Sequence[Part]) -> Parsed | Exception:
-        assert process.stdin is not None and process.stdout is not None
-        send(process.stdin, parts)
-        return Parsed.read(process.stdout)
+        send(process.requests, parts)
+        return Parsed.read(process.answers)
