@@ -13,11 +13,13 @@ import signal
 import sys
 import warnings
 from contextlib import suppress
+from functools import partial
 from typing import IO
 
 from pipeline.engines.items import Mapped, run_item
 from pipeline.engines.processes import receive, send
 from pipeline.grammar import Ruleset, load_ruleset
+from pipeline.pool import in_pool
 from pipeline.settings import Settings
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -69,7 +71,7 @@ def _answer(requests: IO[bytes], answers: IO[bytes], ruleset: Ruleset, settings:
         except EOFError:
             return
         try:
-            parsed = run_item(parts, ruleset, settings, Mapped())
+            parsed = in_pool(partial(run_item, parts, ruleset, settings, Mapped()))
         except Exception as exc:  # noqa: BLE001 - whatever it is, the other side raises it
             send(answers, exc)
         else:
