@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from pipeline.engines.facts import COUNTS
 from pipeline.engines.readers import CONTINUATION
@@ -71,26 +73,29 @@ def observed(spoken: pl.DataFrame, counted: pl.DataFrame) -> pl.DataFrame:
 
 
 def tally(pieces: Sequence[Piece], understood: Understood, counted: pl.DataFrame) -> pl.DataFrame:
-    sums = pl.LazyFrame({"src": sorted({piece.src for piece in pieces})}, schema={"src": pl.UInt32})
-    unread = pl.col("rule").is_null() & (pl.col("lines") > 0)
-    read = (
-        understood.spoken.lazy()
-        .group_by("src")
-        .agg(
-            spoken_lines=pl.col("lines").sum().cast(pl.UInt64),
-            lines_unparsed=unread.sum().cast(pl.UInt64),
-            node=pl.col("node").drop_nulls().first(),
-            pod=pl.col("pod").drop_nulls().first(),
-        )
+    """How many lines each source had of which sort, and the node and pod that its records name first."""
+    src = np.unique(np.array([piece.src for piece in pieces], np.uint32))
+    spoken = understood.spoken
+
+    def add_up(of: pl.Series, lines: pl.Series | None = None) -> NDArray[np.int64]:
+        # numbers of lines are exact in what they are added up as
+        weights = None if lines is None else lines.to_numpy()
+        return np.bincount(np.searchsorted(src, of.to_numpy()), weights, len(src)).astype(np.int64)
+
+    records = add_up(spoken["src"], spoken["lines"]) + add_up(counted["src"], counted["events"])
+    silent = add_up(understood.silent["src"], understood.silent["events"])
+    rejected = add_up(understood.rejects["src"], understood.rejects["lines"])
+    unparsed = add_up(spoken["src"].filter(spoken["rule"].is_null() & (spoken["lines"] > 0)))
+    sums = pl.DataFrame(
+        {
+            "src": src,
+            "lines_read": records + silent + rejected,
+            "lines_parsed": records + silent - unparsed,
+            "lines_unparsed": unparsed,
+            "lines_rejected": rejected,
+        }
     )
-    sifted = counted.lazy().group_by("src").agg(sifted_lines=pl.col("events").sum())
-    empty = understood.silent.lazy().group_by("src").agg(silent_lines=pl.col("events").sum().cast(pl.UInt64))
-    refused = understood.rejects.lazy().group_by("src").agg(lines_rejected=pl.col("lines").sum().cast(pl.UInt64))
-    for part in (read, sifted, empty, refused):
-        sums = sums.join(part, on="src", how="left", maintain_order="left")
-    numbers = pl.col("spoken_lines", "sifted_lines", "silent_lines", "lines_unparsed", "lines_rejected").fill_null(0)
-    sums = sums.with_columns(numbers).with_columns(records_lines=pl.col("spoken_lines") + pl.col("sifted_lines"))
-    return sums.with_columns(
-        lines_read=pl.col("records_lines") + pl.col("silent_lines") + pl.col("lines_rejected"),
-        lines_parsed=pl.col("records_lines") + pl.col("silent_lines") - pl.col("lines_unparsed"),
-    ).collect()
+    for name in ("node", "pod"):
+        first = spoken.select("src", name).drop_nulls().unique("src", keep="first", maintain_order=True)
+        sums = sums.join(first, on="src", how="left", maintain_order="left")
+    return sums

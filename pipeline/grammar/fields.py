@@ -39,17 +39,21 @@ def extract(rules: Mapping[int, Rule], rows: pl.DataFrame, keep: str, number: st
     what the rule says of the session without naming a group still holds.
     """
     parts = rows.partition_by(number, include_key=False, as_dict=True)
-    taken = pl.collect_all([_taken(rules[key], part.lazy(), keep) for (key,), part in parts.items()])
+    taken = [_taken(rules[key], part, keep) for (key,), part in parts.items()]
     if not taken:
         return pl.DataFrame(schema={keep: rows.schema[keep], **FIELD_SCHEMA})
     return _with_peers(pl.concat(taken)).select(keep, *FIELD_SCHEMA)
 
 
-def _taken(rule: Rule, rows: pl.LazyFrame, keep: str) -> pl.LazyFrame:
+def _taken(rule: Rule, rows: pl.DataFrame, keep: str) -> pl.DataFrame:
     """What the groups of one rule hold, before addresses are looked at."""
     if rule.groups:
-        rows = rows.select(keep, pl.col("body").str.extract_groups(rule.body_pattern).alias("__g")).unnest("__g")
-    return rows.select(keep, *_wanted(rule.groups, rule.session))
+        rows = rows["body"].str.extract_groups(rule.body_pattern).struct.unnest().insert_column(0, rows[keep])
+    # a group that took part in no match, such as that of an option, is no parameter of any row
+    lacks = {name: rows[name].null_count() for name in rule.groups if name not in _COLUMNS}
+    named = tuple(name for name, count in lacks.items() if count < rows.height)
+    params = _params(named, any(lacks[name] for name in named))
+    return rows.select_seq(keep, *_wanted(rule.groups, rule.session), params)
 
 
 @lru_cache(maxsize=1024)
@@ -59,7 +63,6 @@ def _wanted(groups: tuple[str, ...], session: Session | None) -> tuple[pl.Expr, 
         _group(groups, "protocol").alias("protocol"),
         _group(groups, "peer").alias("__peer"),
         _group(groups, "peers").alias("__peers"),
-        _params(groups).alias("params"),
         *_session(session),
     )
 
@@ -95,13 +98,16 @@ def _mapped(texts: pl.Series, function: Callable[[str], str | None]) -> pl.Serie
     return texts.replace_strict(distinct, answers, default=None, return_dtype=pl.String)
 
 
-def _params(groups: tuple[str, ...]) -> pl.Expr:
-    names = [name for name in groups if name not in _COLUMNS]
+@lru_cache(maxsize=1024)
+def _params(names: tuple[str, ...], gaps: bool) -> pl.Expr:
+    """The groups of these names as a JSON object; with ``gaps``, some of them took part in no match."""
     if not names:
-        return pl.lit("{}")
-    # Groups that took no part are left out. A quote inside a value is escaped, so only a real key can stand
-    # before ":null" without a backslash.
-    written = pl.struct(names).struct.json_encode()
+        return pl.lit("{}").alias("params")
+    written = pl.struct(names).struct.json_encode().alias("params")
+    if not gaps:
+        return written
+    # Those are left out. A quote inside a value is escaped, so only a real key can stand before ":null" without a
+    # backslash.
     bare = written.str.replace_all(r'"[a-z0-9_]+":null,?', "").str.replace(r",\}$", "}")
     return pl.when(written.str.contains(":null", literal=True)).then(bare).otherwise(written)
 
