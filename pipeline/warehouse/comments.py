@@ -1,4 +1,4 @@
-"""What tables and columns hold, told in the snapshot as it is in the warehouse."""
+"""What tables and columns hold, told in the snapshot as the SQL files tell it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ from collections.abc import Iterable
 
 import duckdb
 
+from pipeline.warehouse import sqlfiles
 from pipeline.warehouse.memory import BESIDE
 
-_HERE = "database_name = current_database() AND list_contains($names, {})"
-_COMMENTS = f"""
-SELECT table_name, NULL, comment FROM duckdb_tables() WHERE {_HERE.format("table_name")} UNION ALL
-SELECT view_name, NULL, comment FROM duckdb_views() WHERE {_HERE.format("view_name")} UNION ALL
-SELECT table_name, column_name, comment FROM duckdb_columns() WHERE {_HERE.format("table_name")}
+_COLUMNS = """
+SELECT table_name, column_name FROM duckdb_columns()
+WHERE database_name = current_database() AND list_contains($names, table_name)
 """
 
 
@@ -21,9 +20,10 @@ def comments(con: duckdb.DuckDBPyConnection, names: Iterable[str]) -> dict[str, 
 
     A text of many statements: one by one they take longer than writing many a table.
     """
-    told = dict.fromkeys(names, "")
-    for table, column, comment in con.execute(_COMMENTS, {"names": list(told)}).fetchall():
-        told[table] += describe(table, column, comment or "")
+    known = sqlfiles.descriptions()
+    told = {name: describe(name, None, known.get((name, None), "")) for name in names}
+    for table, column in con.execute(_COLUMNS, {"names": list(told)}).fetchall():
+        told[table] += describe(table, column, known.get((table, column), ""))
     return told
 
 

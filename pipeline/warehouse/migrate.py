@@ -12,16 +12,12 @@ from pipeline import __version__
 from pipeline.errors import SchemaError
 from pipeline.warehouse import sqlfiles
 
+# The migrations that were applied to this warehouse.
 _SCHEMA_INFO = """
 CREATE TABLE IF NOT EXISTS schema_info (
   version UINTEGER PRIMARY KEY, file VARCHAR NOT NULL, applied_at TIMESTAMPTZ NOT NULL,
   peerscope_version VARCHAR NOT NULL
 );
-COMMENT ON TABLE schema_info IS 'Migrations applied to this warehouse.';
-COMMENT ON COLUMN schema_info.version IS 'Number of the migration.';
-COMMENT ON COLUMN schema_info.file IS 'Its file.';
-COMMENT ON COLUMN schema_info.applied_at IS 'When it was applied.';
-COMMENT ON COLUMN schema_info.peerscope_version IS 'Version of peerscope that applied it.';
 """
 
 
@@ -67,7 +63,7 @@ def _apply(con: duckdb.DuckDBPyConnection, have: int, first_change: int) -> None
         _drop_views(con)
         con.execute(_SCHEMA_INFO)
         for _, path in missing:
-            con.execute(path.read_text(encoding="utf-8"))
+            con.execute(sqlfiles.script(path))
         con.execute(
             "INSERT INTO schema_info SELECT unnest($versions), unnest($files), CAST($now AS TIMESTAMPTZ), $peerscope",
             {
@@ -101,8 +97,8 @@ def _apply_views(con: duckdb.DuckDBPyConnection) -> None:
     con.begin()
     try:
         _drop_views(con)
-        for text in texts:
-            con.execute(text)
+        for path in sqlfiles.views():
+            con.execute(sqlfiles.script(path))
         con.execute("UPDATE warehouse_state SET views_digest = ?, change_seq = change_seq + 1", [digest])
         con.commit()
     except duckdb.Error as exc:
