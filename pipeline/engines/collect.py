@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import polars as pl
 
 from pipeline.engines.facts import OBSERVED, TALLY
-from pipeline.engines.items import UNREAD, Parsed
+from pipeline.engines.parts import UNREAD, Parsed
 from pipeline.sources.archives import Refusal
 from pipeline.sources.identify import Identity
 from pipeline.warehouse.ledger import SourceRow

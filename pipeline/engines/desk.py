@@ -13,8 +13,8 @@ from pipeline.engines.collect import Collector, InputOptions, Summary
 from pipeline.engines.content import content_id, hash_of
 from pipeline.engines.growing import Growth, Prior
 from pipeline.engines.handout import Handout, Parsers
-from pipeline.engines.items import Part
 from pipeline.engines.overlap import new_stretches, pieces_of
+from pipeline.engines.parts import Part
 from pipeline.redact import redact
 from pipeline.settings import Settings
 from pipeline.sources.archives import Refusal

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from pipeline.engines.items import Parsed, Part
+from pipeline.engines.parts import Parsed, Part
 from pipeline.errors import SpaceError
 
 # Items that may wait for each process: enough that none is idle, few enough that memory is bounded.

@@ -28,7 +28,7 @@ from pipeline.engines.content import (
 from pipeline.engines.desk import Desk
 from pipeline.engines.endings import finished_end, finished_size, is_fresh
 from pipeline.engines.growing import Prior
-from pipeline.engines.items import Part
+from pipeline.engines.parts import Part
 from pipeline.engines.ranges import context_bytes
 from pipeline.sources.archives import Refusal
 from pipeline.sources.discover import Source

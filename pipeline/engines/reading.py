@@ -13,8 +13,8 @@ from pipeline.engines.desk import Desk
 from pipeline.engines.endings import finished, is_fresh
 from pipeline.engines.growing import Prior, goes_on
 from pipeline.engines.handout import Spool
-from pipeline.engines.items import Part
 from pipeline.engines.large import LargeSources
+from pipeline.engines.parts import Part
 from pipeline.sources.archives import Refusal
 from pipeline.sources.discover import FileStatus, Source
 from pipeline.sources.identify import SNIFF_BYTES, identify

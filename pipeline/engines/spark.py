@@ -28,8 +28,9 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 
 from pipeline import __version__
-from pipeline.engines.items import Parsed, Part, run_item, spooled_bytes
+from pipeline.engines.items import run_item
 from pipeline.engines.local import InputOptions, Summary, ingest_with
+from pipeline.engines.parts import Parsed, Part, spooled_bytes
 from pipeline.engines.processes import REUSED
 from pipeline.engines.staging import Staging, new_staging, staging_at
 from pipeline.errors import DependencyError, PeerscopeError, UsageError

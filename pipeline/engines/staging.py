@@ -19,7 +19,7 @@ from typing import Protocol
 
 import polars as pl
 
-from pipeline.engines.items import Parsed
+from pipeline.engines.parts import Parsed
 from pipeline.errors import UsageError
 from pipeline.sources.identify import Identity
 from pipeline.sources.remote import fetched, file_system, is_url, local_path

@@ -7,10 +7,9 @@ import queue
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from pipeline.engines.items import Parsed, Part, run_item
+from pipeline.engines.parts import Parsed, Part
 from pipeline.engines.processes import ALONE_BYTES, ALONE_FILES, Ahead, Process, end, send, start
 from pipeline.errors import PeerscopeError
-from pipeline.grammar import load_ruleset
 from pipeline.settings import Settings
 
 
@@ -35,10 +34,17 @@ class Workers:
         self._files += len(parts)
         little = self._bytes <= ALONE_BYTES and self._files <= ALONE_FILES
         if self.count == 1 or (self._threads is None and little):
-            done: Future[Parsed] = Future()
-            done.set_result(run_item(parts, load_ruleset(), self._settings))
-            return done
+            return self._parsed_here(parts)
         return self._begun().submit(self._run, parts)
+
+    def _parsed_here(self, parts: Sequence[Part]) -> Future[Parsed]:
+        # what parsing needs is not loaded where others parse
+        from pipeline.engines.items import run_item
+        from pipeline.grammar import load_ruleset
+
+        done: Future[Parsed] = Future()
+        done.set_result(run_item(parts, load_ruleset(), self._settings))
+        return done
 
     def _begun(self) -> ThreadPoolExecutor:
         if self._threads is None:

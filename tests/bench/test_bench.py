@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from pipeline.engines.items import Part, run_item
+from pipeline.engines.items import run_item
+from pipeline.engines.parts import Part
 from pipeline.grammar import load_ruleset
 from pipeline.settings import Settings
 from pipeline.sources.paths import Names

@@ -14,7 +14,8 @@ import pytest
 
 from pipeline.engines import handout
 from pipeline.engines.handout import Handout
-from pipeline.engines.items import Mapped, Parsed, Part, run_item, spooled_bytes
+from pipeline.engines.items import Mapped, run_item
+from pipeline.engines.parts import Parsed, Part, spooled_bytes
 from pipeline.errors import SpaceError
 from pipeline.grammar import load_ruleset
 from pipeline.settings import Settings

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.engines.items import Parsed, Part
 from pipeline.engines.local import InputOptions, Summary, ingest_with
+from pipeline.engines.parts import Parsed, Part
 from pipeline.engines.workers import Workers
 from pipeline.warehouse.writer import Warehouse
 from tests.engines.test_growing import LARGE, POD, lines, read, same, write

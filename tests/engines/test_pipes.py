@@ -8,7 +8,7 @@ import pickle
 import polars as pl
 import pytest
 
-from pipeline.engines.items import Parsed
+from pipeline.engines.parts import Parsed
 from pipeline.engines.processes import receive, send
 from pipeline.sources.identify import Identity
 

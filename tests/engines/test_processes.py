@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.engines.items import Parsed, Part
+from pipeline.engines.parts import Parsed, Part
 from pipeline.engines.processes import ALONE_BYTES, Ahead, end, send, start
 from pipeline.engines.workers import Workers
 from pipeline.settings import Settings

@@ -13,8 +13,8 @@ import pytest
 
 from pipeline import steps
 from pipeline.engines import reading
-from pipeline.engines.items import Parsed, Part
 from pipeline.engines.local import InputOptions, Summary, ingest, ingest_with
+from pipeline.engines.parts import Parsed, Part
 from pipeline.engines.workers import Workers
 from pipeline.settings import Settings
 from pipeline.warehouse.writer import Warehouse

@@ -17,8 +17,8 @@ import pytest
 
 from pipeline import steps
 from pipeline.engines import spark
-from pipeline.engines.items import Parsed
 from pipeline.engines.local import InputOptions, ingest_with
+from pipeline.engines.parts import Parsed
 from pipeline.engines.staging import LocalStaging
 from pipeline.errors import DependencyError
 from pipeline.settings import Settings

@@ -18,7 +18,7 @@ import pytest
 
 from pipeline import steps
 from pipeline.engines import spark
-from pipeline.engines.items import Parsed
+from pipeline.engines.parts import Parsed
 from pipeline.engines.staging import LocalStaging, RemoteStaging, new_staging, staging_at
 from pipeline.errors import DependencyError, UsageError
 from pipeline.sources.identify import Identity
