@@ -115,18 +115,21 @@ def _ready(facts: Facts, parts: Sequence[Part]) -> dict[str, pl.DataFrame]:
         frame: pl.DataFrame = getattr(facts, spec.name)
         frames[spec.name] = frame.hstack([paths.gather(frame["src"].to_numpy() - first)])
     # every record is counted, so these are all
-    ids = with_shape_id(facts.counts.select(SHAPE_KEYS).unique())
-    shapes = _shapes(frames["records"], frames["counts"])
-    for name, frame in (("shapes", shapes), ("records", frames["records"]), ("counts", facts.counts)):
+    distinct = with_shape_id(facts.counts.select(*SHAPE_KEYS, "category", "severity").unique())
+    ids = distinct.select(*SHAPE_KEYS, "shape_id").unique()
+    for name, frame in (("records", frames["records"]), ("counts", facts.counts)):
         frames[name] = frame.join(ids, on=SHAPE_KEYS, how="left", nulls_equal=True)
+    frames["shapes"] = _shapes(distinct, frames["records"])
     frames["records"] = frames["records"].drop("shape")
     frames["counts"] = frames["counts"].drop("shape", "rule", "category", "severity")
     return frames
 
 
-def _shapes(records: pl.DataFrame, counts: pl.DataFrame) -> pl.DataFrame:
+def _shapes(distinct: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
     """Distinct shapes, each with its first record as example: first by source and place, however it was cut."""
     place = ["source_path", "byte_offset"]
-    first = records.select(*SHAPE_KEYS, *place, example="message").sort(place).unique(SHAPE_KEYS, keep="first")
-    distinct = counts.select(*SHAPE_KEYS, "category", "severity").unique()
-    return distinct.join(first, on=SHAPE_KEYS, how="left", nulls_equal=True)
+    # the first of each source are few, and quickly put in order
+    earliest = pl.col("byte_offset").eq_missing(pl.col("byte_offset").min().over("shape_id", "src"))
+    told = records.filter(earliest).select("shape_id", *place, example="message")
+    first = told.sort(place).unique("shape_id", keep="first")
+    return distinct.join(first, on="shape_id", how="left").select(pl.exclude("shape_id"), "shape_id")
