@@ -116,9 +116,10 @@ def _with_told(judged: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
     if told.is_empty():
         return judged
     both = pl.concat([judged, told.select(pl.col(name).cast(kind) for name, kind in judged.schema.items())])
-    kinds = both.select("family", "shape").unique().with_row_index(KIND)
-    numbered = both.drop(KIND).join(kinds, on=["family", "shape"], how="left", nulls_equal=True)
-    return numbered.select(judged.columns).sort("src", "offset", maintain_order=True)
+    # a kind is named by its first row
+    named = pl.col(KIND).first().over("family", "shape")
+    numbered = both.drop(KIND).with_row_index(KIND).select(named if name == KIND else name for name in judged.columns)
+    return numbered.sort("src", "offset", maintain_order=True)
 
 
 def _apart(piece: Piece) -> list[Piece]:
