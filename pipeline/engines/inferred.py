@@ -42,19 +42,24 @@ def _of_birds(facts: pl.DataFrame) -> pl.DataFrame:
 def _of_lines(told: pl.DataFrame) -> pl.DataFrame:
     """Ranges from the place of a line, or from a line that the message of a probe quotes."""
     known = load_fingerprints()
+    told = told.select("src", "node", "rule", "code", "message", observed_at="ts", byte_offset="offset")
     rows = told.filter(pl.col("rule").is_in(known.rules) & pl.col("code").is_not_null())
-    frames = [rows.select("src", "node", "rule", "code", observed_at="ts", byte_offset="offset")]
+    frames = [rows.drop("message")]
     for message in known.messages:
         if message.embedded is None:
             continue
         quoting = told.filter(pl.col("message").str.contains(message.embedded, literal=True))
+        if quoting.is_empty():
+            continue
         code = pl.col("message").str.extract(_QUOTED + re.escape(message.embedded), 1)
         frames.append(
-            quoting.select(
-                "src", "node", rule=pl.lit(min(message.rules)), code=code, observed_at="ts", byte_offset="offset"
-            ).filter(pl.col("code").is_not_null())
+            quoting.with_columns(rule=pl.lit(min(message.rules)), code=code)
+            .filter(pl.col("code").is_not_null())
+            .drop("message")
         )
     places = pl.concat(frames)
+    if places.is_empty():
+        return NODE_FACTS.to_frame()
     pairs = places.select("rule", "code").unique()
     values = [known.of_line(rule, code) for rule, code in pairs.iter_rows()]
     named = pairs.with_columns(value=pl.Series([str(v) if v else None for v in values], dtype=pl.String))

@@ -145,8 +145,8 @@ def parse(pieces: Sequence[Piece], ruleset: Ruleset, settings: Settings) -> Fact
     telling = pl.col("rule").is_in(_telling_rules(ruleset) + load_fingerprints().rules)
     told = _prefer_reader(ruleset.with_fields(read.spoken.with_columns(kept=kept).filter(pl.col("kept") | telling)))
     return Facts(
-        records=conform(
-            told.filter("kept").with_columns(byte_offset=pl.col("offset"), byte_length=pl.col("length")), RECORDS
+        records=conform(told.with_columns(byte_offset=pl.col("offset"), byte_length=pl.col("length")), RECORDS).filter(
+            told["kept"]
         ),
         counts=pl.concat([count(read.spoken, counted), count_silent(read.silent)]),
         states=pl.concat([conform(_log_states(told), STATES), conform(quiet.states, STATES)]),
@@ -217,37 +217,44 @@ def _keep(spoken: pl.DataFrame, examples: int) -> pl.Series:
 
 def _log_states(spoken: pl.DataFrame) -> pl.DataFrame:
     """What log lines say of a session's end; table rows bring their states themselves."""
-    told = spoken.filter(
-        ~pl.col("tabular")
-        & (
-            pl.col("session_state").is_not_null()
-            | pl.col("session_bgp_state").is_not_null()
-            | pl.col("session_last_error").is_not_null()
+    told = ~pl.col("tabular") & pl.any_horizontal(
+        pl.col("session_state", "session_bgp_state", "session_last_error").is_not_null()
+    )
+    common = ["src", "ts", "node"]
+    # lazy, so that only the columns that are wanted are filtered
+    log = (
+        spoken.lazy()
+        .filter(told)
+        .select(
+            *common,
+            "protocol",
+            "peer",
+            state=pl.col("session_state"),
+            bgp_state=pl.col("session_bgp_state"),
+            last_error=pl.col("session_last_error"),
+            observed_by=pl.lit("log"),
+            byte_offset=pl.col("offset"),
         )
     )
-    probes = spoken.filter(pl.col("rule").str.starts_with("probe.") & (pl.col("peers").list.len() > 0))
-    common = ["src", "ts", "node", "protocol"]
-    log = told.select(
-        *common,
-        "peer",
-        state=pl.col("session_state"),
-        bgp_state=pl.col("session_bgp_state"),
-        last_error=pl.col("session_last_error"),
-        observed_by=pl.lit("log"),
-        byte_offset=pl.col("offset"),
-    )
     # a probe names every peer that is not established, and nothing about why
-    probe = probes.explode("peers").select(
-        "src", "ts", "node", peer=pl.col("peers"), observed_by=pl.lit("probe"), byte_offset=pl.col("offset")
+    probes = pl.col("rule").str.starts_with("probe.") & (pl.col("peers").list.len() > 0)
+    probe = (
+        spoken.lazy()
+        .filter(probes)
+        .select(*common, "peers", "offset")
+        .explode("peers")
+        .select(*common, peer=pl.col("peers"), observed_by=pl.lit("probe"), byte_offset=pl.col("offset"))
     )
-    return pl.concat([conform(log, STATES), conform(probe, STATES)])
+    said = pl.concat([log, probe], how="diagonal").collect()
+    return conform(said, STATES)
 
 
 def _log_facts(spoken: pl.DataFrame) -> pl.DataFrame:
     """Versions and names that programs print about their own node (rules whose params name a fact)."""
     event = pl.col("rule").str.starts_with("kube-event.")
     named = pl.col("params").str.contains_any([f'"{name}"' for name in NODE_FACT_PARAMS])
-    said = spoken.filter(named).filter(pl.col("rule").is_not_null() & (~pl.col("tabular") | event))
+    said = spoken.select("src", "ts", "node", "offset", "rule", "params", "tabular").filter(named)
+    said = said.filter(pl.col("rule").is_not_null() & (~pl.col("tabular") | event))
     # the line of the start says of which node the log is
     node = pl.coalesce("node", pl.when(pl.col("rule") == "startup.version").then(_param("node_name")))
     place = {"src": pl.col("src"), "node": node, "observed_at": pl.col("ts"), "byte_offset": pl.col("offset")}
