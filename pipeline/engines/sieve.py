@@ -157,7 +157,8 @@ class Sieve:
 
 def _six_may_speak(lines: pl.Series) -> bool:
     """Whether any of the lines is bird6's by what it names: ``birds`` would then look around the others."""
-    return bool(lines.filter(~lines.str.contains(FOUR)).str.contains(SIX).any())
+    six = lines.filter(lines.str.contains(SIX))
+    return not six.str.contains(FOUR).all()
 
 
 def _leave_neighbours(sure: np.ndarray, heads: Scanned, src: np.ndarray) -> None:

@@ -238,4 +238,6 @@ def _connect(folder: Path, memory_limit: str | None, threads: int | None) -> duc
         raise WarehouseError(f"warehouse file {path}: {str(exc).splitlines()[0]}") from exc
     con.execute("SET GLOBAL TimeZone = 'UTC'")
     con.execute("SET enable_progress_bar = false")  # nobody wants one in a job's log
+    # What is more goes into the file at once: through the log beside it, it would be written twice.
+    con.execute("SET checkpoint_threshold = '4MB'")
     return con
