@@ -32,9 +32,12 @@ def count(spoken: pl.DataFrame, counted: pl.DataFrame) -> pl.DataFrame:
     )
     kinds = spoken.select("kind", *said[:3]).unique("kind")
     counts = counts.join(kinds, on="kind", how="left")
-    more = counts.filter(pl.col("more") > 0).group_by(["src", "minute", "node", "component"])
-    joined = more.agg(events=pl.col("more").sum(), shape=pl.lit(CONTINUATION))
-    return pl.concat([conform(counts, COUNTS), conform(counted, COUNTS), count_silent(joined)])
+    parts = [conform(counts, COUNTS), conform(counted, COUNTS)]
+    more = counts.filter(pl.col("more") > 0)
+    if more.height:
+        joined = more.group_by(["src", "minute", "node", "component"])
+        parts.append(count_silent(joined.agg(events=pl.col("more").sum(), shape=pl.lit(CONTINUATION))))
+    return pl.concat(parts)
 
 
 def _minute() -> pl.Expr:
@@ -61,7 +64,8 @@ def count_silent(counts: pl.DataFrame) -> pl.DataFrame:
 
 def observed(spoken: pl.DataFrame, counted: pl.DataFrame) -> pl.DataFrame:
     keys = ["src", "node", "component"]
-    timed = spoken.filter(pl.col("ts").is_not_null() & pl.col("ts_source").is_in(["envelope", "line", "neighbour"]))
+    told = pl.col("ts").is_not_null() & pl.col("ts_source").is_in(["envelope", "line", "neighbour"])
+    timed = spoken.select(*keys, "lines", "ts", "ts_source").filter(told)
     seen = timed.select(*keys, "lines", first_ts="ts", last_ts="ts")
     if counted.height:
         seen = pl.concat(
