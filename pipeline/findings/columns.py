@@ -74,7 +74,8 @@ def numbered(*columns: Coded) -> tuple[Ints, Ints]:
     joint, size = np.zeros(len(columns[0].codes), np.int64), 1
     for column in columns:
         size *= len(column.values)
-        joint = joint * np.int64(len(column.values)) + column.codes
+        joint = joint * np.int64(len(column.values))
+        joint += column.codes
         if len(columns) > 2:
             first, joint = _dense(joint, size)
             size = len(first)
@@ -86,17 +87,21 @@ def _dense(numbers: Ints, size: int) -> tuple[Ints, Ints]:
     if len(numbers) * 16 < size:
         _, first, codes = np.unique(numbers, return_index=True, return_inverse=True)
         return first.astype(np.int64), codes.astype(np.int32)
-    first = np.full(size, -1)
-    first[numbers[::-1]] = np.arange(len(numbers))[::-1]
+    first = np.full(size, -1, np.int32)
+    first[numbers[::-1]] = np.arange(len(numbers), dtype=np.int32)[::-1]
     known = first >= 0
-    return first[known], (np.cumsum(known, dtype=np.int32) - np.int32(1))[numbers]
+    rows = first[known].astype(np.int64)
+    # there may be far more of the numbers than rows: the place of each stands where its row stood
+    np.cumsum(known, dtype=np.int32, out=first)
+    first -= 1
+    return rows, first[numbers]
 
 
 def latest(codes: Ints, size: int) -> Ints:
     """The last position of each of the numbers, all below ``size``, in their order."""
-    found = np.full(size, -1)
-    found[codes] = np.arange(len(codes))
-    return found[found >= 0]
+    found = np.full(size, -1, np.int32)
+    found[codes] = np.arange(len(codes), dtype=np.int32)
+    return found[found >= 0].astype(np.int64)
 
 
 def used(codes: Ints, size: int) -> Ints:
