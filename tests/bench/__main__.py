@@ -33,7 +33,6 @@ def warm(paths: list[Path]) -> None:
 
 def contest(paths: list[Path], repeats: int, others: bool) -> dict[str, tuple[Run, int]]:
     """Medians of each contestant over the paths, in turn and not one after the other; with the bytes each read."""
-    names = [str(path) for path in paths]
     few: list[Path] = []
     for path in paths:
         if not few or sum(p.stat().st_size for p in few) + path.stat().st_size <= DRAIN_BYTES:
@@ -47,16 +46,15 @@ def contest(paths: list[Path], repeats: int, others: bool) -> dict[str, tuple[Ru
         if shutil.which("lnav"):
             commands["lnav"] = (["lnav", "-n", "-c", ";SELECT count(*) FROM all_logs"], paths)
     runs: dict[str, list[Run]] = {name: [] for name in commands}
-    for _ in range(repeats):
+    for turn in range(repeats + 1):
         for name, (command, given) in commands.items():
             warm(given)
             with tempfile.TemporaryDirectory() as folder:
                 place = [f"{folder}/warehouse"] if name == "peerscope" else []
-                one = run([*command, *place, *map(str, given)])
+                one = run([*command, *place, *map(str, given)], watched=turn == repeats)
                 if name == "peerscope":
                     one = Run(one.wall, one.cpu, one.peak, f"{one.output.strip()}|{sizes_on_disk(Path(folder))}")
             runs[name].append(one)
-    del names
     return {name: (median(found), sum(p.stat().st_size for p in commands[name][1])) for name, found in runs.items()}
 
 

@@ -98,6 +98,7 @@ def _stages(folder: str, paths: list[str], chosen: Settings, ahead: Ahead) -> No
     from pipeline.warehouse.writer import Warehouse
 
     with Warehouse.open(folder, memory_limit=chosen.database_memory) as warehouse:
+        steps.prepare()  # as the command does
         moments = [time.perf_counter()]
         summary = ingest(warehouse, paths, InputOptions(cluster="bench"), chosen, ahead=ahead)
         moments.append(time.perf_counter())
