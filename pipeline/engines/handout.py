@@ -114,7 +114,9 @@ class Handout:
     def wait(self, step: Callable[[], None]) -> None:
         """Queue a step on facts to come; the oldest ones are taken first when too many wait."""
         self._waiting.append(step)
-        while len(self._waiting) > self._workers.count * AHEAD:
+        # the first items are small, which costs more for each byte: no more of them than keep everybody busy
+        most = self._workers.count * (AHEAD if self._fitting else 1)
+        while len(self._waiting) > most:
             self._waiting.popleft()()
 
     def drain(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -127,3 +128,17 @@ def _is_alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except OSError:
         return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux alone")
+def test_what_is_loaded_before_the_fork_asks_polars_nothing() -> None:
+    """The threads of Polars' pool would be missing in those that are forked, which would wait for them for ever."""
+    code = (
+        "from pathlib import Path\nimport pipeline.engines.worker as worker\nworker.load_ruleset()\n"
+        "names = {task.joinpath('comm').read_text().strip() for task in Path('/proc/self/task').iterdir()}\n"
+        "import polars\npolars.DataFrame({'a': [2, 1]}).sort('a').filter(polars.col('a') > 1)\n"
+        "after = {task.joinpath('comm').read_text().strip() for task in Path('/proc/self/task').iterdir()}\n"
+        "print(*sorted(after - names))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "polars-0" in done.stdout.split()
